@@ -1,7 +1,7 @@
 """Bytes to events and back: structured and binary CloudEvents, one validation from the bytes (`events.md`)."""
 
 from collections.abc import Sequence
-from functools import lru_cache
+from functools import cache, lru_cache
 from typing import Any, Final, TypeAlias, get_args
 
 from pydantic import TypeAdapter, ValidationError
@@ -59,12 +59,12 @@ class UnknownType(Unreadable):
         self.event_type = event_type
 
 
-@lru_cache(maxsize=None)
+@cache
 def _adapter(topic: str) -> TypeAdapter[Any]:
     return TypeAdapter(EVENTS[topic])
 
 
-@lru_cache(maxsize=None)
+@cache
 def event_classes(topic: str) -> dict[str, type[Envelope]]:
     """The event classes of a topic by type."""
     union = EVENTS[topic]
@@ -123,7 +123,7 @@ def _text(name: str, content: bytes) -> str:
         raise Unreadable("invalid", f"header {name}: not UTF-8") from None
 
 
-@lru_cache(maxsize=None)
+@cache
 def _data_adapter(event_class: type[Envelope]) -> TypeAdapter[Any]:
     return TypeAdapter(event_class.model_fields["data"].annotation)
 
