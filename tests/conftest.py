@@ -4,15 +4,24 @@ from collections.abc import Iterator
 
 import pytest
 
-from mahnlauf.broker.node import Node
+from mahnlauf.broker.errors import BrokerError
+from mahnlauf.broker.temporary import choose, described, temporary
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption("--broker", choices=("auto", "jars", "docker"), default="auto", help="where the tests' Kafka comes from")
+
+
+def pytest_report_header(config: pytest.Config) -> str:
+    try:
+        return described(choose(config.getoption("--broker")))
+    except BrokerError as error:
+        return f"Kafka: {error}"
 
 
 @pytest.fixture(scope="session")
-def kafka(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+def kafka(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The bootstrap address `127.0.0.1:PORT` of a broker that lives as long as the test run; make topics of your own on it."""
-    node = Node(tmp_path_factory.mktemp("kafka"))
-    node.start()
-    try:
-        yield node.bootstrap
-    finally:
-        node.stop()
+    kind = choose(request.config.getoption("--broker"))
+    with temporary(tmp_path_factory.mktemp("kafka"), kind) as bootstrap:
+        yield bootstrap

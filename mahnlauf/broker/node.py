@@ -16,7 +16,7 @@ from pathlib import Path
 from mahnlauf.broker import jars
 from mahnlauf.broker.errors import BrokerError, PortTaken
 from mahnlauf.broker.leash import leash
-from mahnlauf.broker.ports import answers_metadata, choose_port
+from mahnlauf.broker.ports import LOOPBACK, answers_metadata, choose_port
 from mahnlauf.broker.properties import properties
 
 HEAP = "-Xmx256m"  # with the cleaner's small buffer (see properties.py) about 200 MB resident
@@ -41,7 +41,14 @@ class Node:
     @property
     def bootstrap(self) -> str:
         """Where it listens: `127.0.0.1:PORT`."""
-        return f"127.0.0.1:{self._port}"
+        return f"{LOOPBACK}:{self.port}"
+
+    @property
+    def port(self) -> int:
+        """The port of the bootstrap address; raises BrokerError before start."""
+        if self._port is None:
+            raise BrokerError("the broker was not started")
+        return self._port
 
     @property
     def pid(self) -> int:
@@ -117,9 +124,9 @@ class Node:
             )
 
     def _wait_until_ready(self, said_before: int) -> None:
-        assert self._process is not None and self._port is not None
+        assert self._process is not None
         deadline = time.monotonic() + READY_WITHIN_S
-        while not answers_metadata(self._port):
+        while not answers_metadata(self.port):
             if self._process.poll() is not None:
                 raise self._ended(said_before)
             if time.monotonic() > deadline:
@@ -151,7 +158,7 @@ class Node:
             self._process.wait()
 
     def kill(self) -> None:
-        """End it as a power cut would (for tests of what must survive that)."""
+        """End it at once and without order, for tests of what must survive that."""
         if self._process is not None:
             self._process.kill()
             self._process.wait()

@@ -1,0 +1,1 @@
+"""The commands, one module each; see mahnlauf/cli.py for how they are found."""
