@@ -1,0 +1,30 @@
+"""What can go wrong in the engine, by what is to be done about it.
+
+`Fenced`, `TransactionFailed`: the partition is given up and taken again from the committed state.
+`Unreachable`: Kafka does not answer; the same again later.
+`Stopped`: nothing automatic is right any more; the partition stands still with an alarm until a person has acted.
+"""
+
+
+class EngineError(Exception):
+    """Base of all errors the engine raises on purpose."""
+
+
+class Fenced(EngineError):
+    """Another worker has taken this partition (its producer has the newer epoch): nothing of the open transaction becomes visible."""
+
+
+class TransactionFailed(EngineError):
+    """The broker refused a part of a transaction; none of it was committed."""
+
+
+class Unreachable(EngineError):
+    """A broker or coordinator did not answer, or is moving."""
+
+
+class Stopped(EngineError):
+    """A partition that must not go on by itself. The message names the reason and what a person can do."""
+
+
+class InstanceTaken(EngineError):
+    """Another process has joined the group under this process's instance id."""

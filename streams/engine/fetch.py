@@ -1,0 +1,188 @@
+"""Reading one partition number of several topics, read_committed, at positions the caller sets.
+
+    reader = Reader(cluster, ["agency.outbox"], partition=3)
+    reader.seek("agency.outbox", committed.get("agency.outbox", log_start))
+    while running:
+        for topic, records in await reader.poll(max_wait_ms=500):
+            ...
+        reader.positions["agency.outbox"]   # commit this: it passes transaction markers, last record + 1 would leave a lag for ever
+
+There is no reset of positions: a position the log no longer (or not yet) holds raises `Stopped`, because skipping would lose events in
+silence. While brokers are away `poll` returns nothing and tries again at the next call; `unreachable_since` tells since when.
+"""
+
+import asyncio
+import itertools
+import logging
+from collections.abc import Callable, Collection, Iterable, Sequence
+from typing import Any, Generic, NamedTuple, TypeVar
+
+import aiokafka.errors as kafka_errors
+from aiokafka.protocol.fetch import FetchRequest
+
+from streams.engine import unpack
+from streams.engine.cluster import READ_COMMITTED, Cluster
+from streams.engine.errors import EngineError, Stopped
+from streams.engine.protocol import Record
+
+log = logging.getLogger(__name__)
+
+MAX_BYTES_A_PARTITION = 1 << 20
+"""One answer's share of one input: enough for a full batch of 2,000 records of 500 bytes."""
+MAX_BYTES = 8 << 20
+_RETRY_AFTER_S = 0.1
+
+_connection_groups = itertools.count(100)
+"""A long poll occupies its connection at the broker, so each reader gets connections of its own from the shared client."""
+
+Item = TypeVar("Item")
+
+
+class Watermarks(NamedTuple):
+    """What the last fetch said of a log: `stable` is the end for read_committed readers, `high` the end with open transactions."""
+
+    stable: int
+    high: int
+
+
+class PartitionFetch(Generic[Item]):
+    """Fetches of one partition number of several topics; `unpack` makes what is returned of each answer's batches.
+
+    Safe to cancel: an answer is taken, and positions move, only inside a `poll` that returns it.
+    """
+
+    def __init__(
+        self, cluster: Cluster, partition: int, take: Callable[[str, unpack.Batches], Item], isolation: int = READ_COMMITTED
+    ) -> None:
+        self._cluster = cluster
+        self._partition = partition
+        self._take = take
+        self._isolation = isolation
+        self._group = next(_connection_groups)
+        self._asked: dict[asyncio.Task[Any], dict[str, int]] = {}
+        self._woken = asyncio.Event()
+        self.positions: dict[str, int] = {}
+        self.watermarks: dict[str, Watermarks] = {}
+        self.unreachable_since: float | None = None
+
+    def seek(self, topic: str, offset: int) -> None:
+        """Read `topic` from `offset` on."""
+        self.positions[topic] = offset
+
+    def wake(self) -> None:
+        """Let a waiting `poll` return now."""
+        self._woken.set()
+
+    async def poll(self, topics: Collection[str] | None = None, *, max_wait_ms: int = 500) -> list[tuple[str, Item]]:
+        """What has arrived since the last call, by topic; waits up to `max_wait_ms` if there is nothing. Only `topics` are asked for."""
+        self._ask(self.positions.keys() if topics is None else topics, max_wait_ms)
+        done = await self._first_done(max_wait_ms / 1000)
+        return [found for task in done for found in self._answer(task)]
+
+    async def close(self) -> None:
+        for task in self._asked:
+            task.cancel()
+        await asyncio.gather(*self._asked, return_exceptions=True)
+        self._asked.clear()
+
+    def _ask(self, topics: Iterable[str], max_wait_ms: int) -> None:
+        pending = {topic for asked in self._asked.values() for topic in asked}
+        by_node: dict[int, dict[str, int]] = {}
+        for topic in topics:
+            if topic not in pending:
+                by_node.setdefault(self._leader(topic), {})[topic] = self.positions[topic]
+        for node, positions in by_node.items():
+            self._asked[asyncio.create_task(self._send(node, positions, max_wait_ms))] = positions
+
+    def _leader(self, topic: str) -> int:
+        try:
+            return self._cluster.leader(topic, self._partition)
+        except kafka_errors.KafkaError:
+            return -1
+
+    async def _send(self, node: int, positions: dict[str, int], max_wait_ms: int) -> Any:
+        try:
+            if node == -1:
+                raise kafka_errors.LeaderNotAvailableError
+            topics = [(topic, [(self._partition, offset, MAX_BYTES_A_PARTITION)]) for topic, offset in positions.items()]
+            request = FetchRequest(max_wait_ms, 1, MAX_BYTES, self._isolation, topics)
+            return await self._cluster.client.send(node, request, group=self._group)
+        except kafka_errors.KafkaError as error:
+            await self._back_off(error)
+            return None
+
+    async def _back_off(self, error: Exception) -> None:
+        if self.unreachable_since is None:
+            self.unreachable_since = asyncio.get_running_loop().time()
+            log.warning("partition %d can't be fetched for now: %r", self._partition, error)
+        await self._cluster.client.force_metadata_update()
+        await asyncio.sleep(_RETRY_AFTER_S)
+
+    async def _first_done(self, timeout_s: float) -> list[asyncio.Task[Any]]:
+        woken = asyncio.ensure_future(self._woken.wait())
+        try:
+            # The broker answers a long poll after its own wait; a little more, so that an idle round is one request, not two.
+            await asyncio.wait([woken, *self._asked], timeout=timeout_s + 0.1, return_when=asyncio.FIRST_COMPLETED)
+        finally:
+            woken.cancel()
+        self._woken.clear()
+        return [task for task in self._asked if task.done()]
+
+    def _answer(self, task: asyncio.Task[Any]) -> list[tuple[str, Item]]:
+        asked = self._asked.pop(task)
+        response = task.result()
+        if response is None:
+            return []
+        self.unreachable_since = None
+        found = [self._answer_of(topic, asked[topic], *part) for topic, [part] in response.topics]
+        return [item for item in found if item is not None]
+
+    def _answer_of(
+        self, topic: str, asked: int, _partition: int, error_code: int, high: int, stable: int, *rest: Any
+    ) -> tuple[str, Item] | None:
+        if error_code:
+            self._refused(topic, asked, error_code)
+            return None
+        if self.positions.get(topic) != asked:
+            return None  # the caller has sought elsewhere in the meantime
+        self.watermarks[topic] = Watermarks(stable, high)
+        if not rest[-1]:
+            return None
+        aborted = next((part for part in rest[:-1] if isinstance(part, list)), None)
+        batches = unpack.Batches(f"{topic}-{self._partition}", rest[-1], aborted, asked)
+        item = self._unpacked(topic, batches)
+        if batches.next_offset == asked:
+            raise Stopped(f"{topic}-{self._partition}: the record at offset {asked} can't be fetched whole")
+        self.positions[topic] = batches.next_offset
+        return topic, item
+
+    def _unpacked(self, topic: str, batches: unpack.Batches) -> Item:
+        try:
+            return self._take(topic, batches)
+        except kafka_errors.UnsupportedCodecError as error:
+            where = f"{topic}-{self._partition} offset {batches.next_offset}"
+            raise Stopped(f"{where}: compressed in a way that this installation can't read ({error}); install cramjam") from error
+
+    def _refused(self, topic: str, asked: int, error_code: int) -> None:
+        error = kafka_errors.for_code(error_code)
+        if error is kafka_errors.OffsetOutOfRangeError:
+            raise Stopped(
+                f"{topic}-{self._partition}: position {asked} is outside what the log holds: records were deleted before they were read, "
+                "or the topic is another one than the group's offsets are "
+                "of. Restore the topic, or set the group's offsets on purpose"
+            )
+        if not (error.retriable or error.invalid_metadata):
+            raise EngineError(f"{topic}-{self._partition}: fetch refused, {error.__name__}")
+        # Asked again only after the backoff: until then the topic counts as asked.
+        self._asked[asyncio.create_task(self._back_off(error()))] = {topic: asked}
+
+
+class Reader(PartitionFetch[list[Record]]):
+    """Records of one partition number of `topics`. Set every position by `seek` before the first `poll`."""
+
+    def __init__(self, cluster: Cluster, topics: Sequence[str], partition: int) -> None:
+        super().__init__(cluster, partition, self._records)
+        self.topics = tuple(topics)
+
+    def _records(self, topic: str, batches: unpack.Batches) -> list[Record]:
+        return unpack.records(topic, self._partition, batches).records

@@ -1,0 +1,182 @@
+"""The one place that writes: a transactional producer that belongs to a partition.
+
+    writer = TransactionalWriter(connection, "collector-3", client_id="collector@127.0.0.1:6066")
+    await writer.start()                      # fences every earlier holder of the id; read committed offsets only after this
+    ends = await writer.commit(outputs, {("agency.outbox", 3): reader.positions["agency.outbox"]}, group_id="collector")
+    await writer.stop()
+
+`commit` is one transaction: all outputs and the positions become visible together or not at all. After any error the writer is spent:
+stop it, and take the partition again with a new one. Use one transactional id a partition (`<app>-<partition>`): then the next
+owner's `start` ends whatever this one had open, at whatever point it stood. Ids by process would let a worker that was thrown out of its
+group commit all the same, because the transaction requests of aiokafka carry no group generation.
+
+Kept behind this one class so that another client can take aiokafka's place.
+"""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import aiokafka.errors as kafka_errors
+from aiokafka import AIOKafkaProducer
+from aiokafka.structs import TopicPartition
+
+from streams.engine.cluster import Connection, Positions
+from streams.engine.errors import EngineError, Fenced, TransactionFailed, Unreachable
+from streams.engine.placing import partition_of
+from streams.engine.protocol import Output
+
+log = logging.getLogger(__name__)
+
+BATCH_BYTES = 900_000
+"""A record batch stays below the broker's default `message.max.bytes` (1,048,588); a larger single record makes a batch of its own."""
+TRANSACTION_TIMEOUT_MS = 60_000
+"""How long a dead worker's open transaction may hold up read_committed readers if nobody takes its partition."""
+_STOP_WITHIN_S = 5.0
+
+_FENCED = (kafka_errors.ProducerFenced, kafka_errors.InvalidProducerEpoch, kafka_errors.InvalidProducerIdMapping)
+
+
+class TransactionalWriter:
+    """Writes transactions under one `transactional_id`. See the module's first lines."""
+
+    def __init__(
+        self, connection: Connection, transactional_id: str, *, client_id: str, transaction_timeout_ms: int = TRANSACTION_TIMEOUT_MS
+    ) -> None:
+        self._transactional_id = transactional_id
+        self._producer = AIOKafkaProducer(
+            **connection.options(client_id),
+            transactional_id=transactional_id,
+            transaction_timeout_ms=transaction_timeout_ms,
+            max_batch_size=BATCH_BYTES,
+            acks="all",
+        )
+        self._partitions: dict[str, int] = {}
+        self._open = False
+
+    async def start(self) -> None:
+        """Fence earlier holders of the id and end their open transaction. Raises Unreachable, EngineError."""
+        try:
+            await self._producer.start()
+        except kafka_errors.KafkaConnectionError as error:
+            raise Unreachable(f"{self._transactional_id}: no broker answers: {error}") from error
+        except kafka_errors.KafkaError as error:
+            raise EngineError(f"{self._transactional_id}: the producer can't start: {error!r}") from error
+
+    async def commit(
+        self, outputs: Iterable[Output], positions: Positions | None = None, *, group_id: str = ""
+    ) -> dict[tuple[str, int], int]:
+        """Write `outputs` and commit `positions` of `group_id` in one transaction.
+
+        Returns the offset after the last record written, by (topic, partition). Raises Fenced, TransactionFailed.
+        """
+        try:
+            return await self._commit(outputs, positions or {}, group_id)
+        except kafka_errors.KafkaError as error:
+            raise self._explained(error) from error
+
+    async def stop(self) -> None:
+        """End an open transaction, so that it holds up no reader, and close. Bounded in time; never raises for a broken connection."""
+        with contextlib.suppress(TimeoutError, AssertionError, kafka_errors.KafkaError):
+            async with asyncio.timeout(_STOP_WITHIN_S):
+                await self._abort()
+        with contextlib.suppress(TimeoutError, kafka_errors.KafkaError):
+            async with asyncio.timeout(_STOP_WITHIN_S):
+                await self._producer.stop()
+        self._forget_failed_wait()
+
+    async def partitions(self, topic: str) -> int:
+        """How many partitions `topic` has. Raises TransactionFailed if there is no such topic."""
+        known = self._partitions.get(topic)
+        if known is None:
+            known = self._partitions[topic] = len(await self._producer.partitions_for(topic))
+        return known
+
+    async def _commit(self, outputs: Iterable[Output], positions: Positions, group_id: str) -> dict[tuple[str, int], int]:
+        await self._producer.begin_transaction()
+        self._open = True
+        ends = await self._send(await self._placed(outputs))
+        if positions:
+            offsets = {TopicPartition(*where): offset for where, offset in positions.items()}
+            await self._producer.send_offsets_to_transaction(offsets, group_id)
+        await self._producer.commit_transaction()
+        self._open = False
+        return ends
+
+    async def _placed(self, outputs: Iterable[Output]) -> dict[tuple[str, int], list[Output]]:
+        placed: dict[tuple[str, int], list[Output]] = {}
+        latest: dict[tuple[str, bytes | None, int | None], Output] = {}
+        for output in outputs:
+            if output.latest_only:
+                latest[output.topic, output.key, output.partition] = output
+            else:
+                placed.setdefault((output.topic, await self._place(output)), []).append(output)
+        for output in latest.values():
+            placed.setdefault((output.topic, await self._place(output)), []).append(output)
+        return placed
+
+    async def _place(self, output: Output) -> int:
+        if output.partition is not None:
+            return output.partition
+        if output.key is None:
+            raise ValueError(f"an output for {output.topic} has neither key nor partition, so it has no place")
+        return partition_of(output.key, self._partitions.get(output.topic) or await self.partitions(output.topic))
+
+    async def _send(self, placed: Mapping[tuple[str, int], list[Output]]) -> dict[tuple[str, int], int]:
+        """Send and await everything: aiokafka commits a transaction although one of its batches was refused, and offsets added before
+        the broker has taken the batches are answered with retries."""
+        sent = [(where, count, future) for where, outputs in placed.items() for count, future in await self._send_to(*where, outputs)]
+        results: list[Any] = await asyncio.gather(*(future for _, _, future in sent), return_exceptions=True)
+        for (where, _, _), result in zip(sent, results, strict=True):
+            if isinstance(result, BaseException):
+                log.warning("%s: a batch for %s-%d was refused: %r", self._transactional_id, *where, result)
+                raise result
+        return {where: result.offset + count for (where, count, _), result in zip(sent, results, strict=True)}
+
+    async def _send_to(self, topic: str, partition: int, outputs: list[Output]) -> list[tuple[int, Any]]:
+        sent: list[tuple[int, Any]] = []
+        if partition >= await self.partitions(topic):
+            raise TransactionFailed(f"{self._transactional_id}: {topic} has no partition {partition}")
+        batch = self._producer.create_batch()
+        for output in outputs:
+            if _append(batch, output) is None:
+                sent.append(await self._submit(batch, topic, partition))
+                batch = self._producer.create_batch()
+                _append(batch, output)
+        sent.append(await self._submit(batch, topic, partition))
+        return sent
+
+    async def _submit(self, batch: Any, topic: str, partition: int) -> tuple[int, Any]:
+        batch.close()
+        count = batch.record_count()
+        return count, await self._producer.send_batch(batch, topic, partition=partition)
+
+    async def _abort(self) -> None:
+        if self._open:
+            self._open = False
+            await self._producer.abort_transaction()
+
+    def _forget_failed_wait(self) -> None:
+        """aiokafka keeps a future for the end of a fenced transaction that nobody awaits; asyncio would log it with a stack trace."""
+        waiting = getattr(getattr(self._producer, "_txn_manager", None), "_transaction_waiter", None)
+        if waiting is not None and waiting.done() and not waiting.cancelled():
+            waiting.exception()
+
+    def _explained(self, error: Exception) -> EngineError:
+        causes = list(_causes(error))
+        if any(isinstance(cause, _FENCED) for cause in causes):
+            return Fenced(f"{self._transactional_id}: another process has taken this id")
+        return TransactionFailed(f"{self._transactional_id}: the transaction was refused: {causes[-1]!r}")
+
+
+def _append(batch: Any, output: Output) -> Any:
+    return batch.append(timestamp=output.timestamp_ms, key=output.key, value=output.value, headers=list(output.headers))
+
+
+def _causes(error: BaseException) -> Iterable[BaseException]:
+    cause: BaseException | None = error
+    while cause is not None:
+        yield cause
+        cause = cause.__cause__
