@@ -1,0 +1,11 @@
+"""What atriga can do (see the folder's docstring: an assumption)."""
+
+from connectors.delivery.agency import Capabilities
+
+CAPABILITIES = Capabilities(
+    agency="atriga",
+    commands=frozenset({"case.submit", "case.recall", "case.report_payment", "case.refresh"}),
+    asks_by_reference=True,
+    feed=True,
+    currencies=None,
+)

@@ -1,0 +1,157 @@
+"""The sandbox as a program: the agency's interface, and the pages by which people and tests direct it.
+
+POST /clock {"now": "2026-01-05T12:00:00Z"}   move its days; what falls due until then happens
+GET  /clock                                   where they stand, and the feeds' last cursors
+POST /script {"contract"?, "reference"?, "story": [...]}   what becomes of cases to come (`story.py`)
+POST /faults {...}, GET /faults, DELETE /faults   what goes wrong (`faults.py`)
+POST /release                                 let held answers go
+GET  /cases                                   every case with its reference and how often it was sent: one case a handover
+"""
+
+import asyncio
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any, TypeVar
+
+from pydantic import AwareDatetime, BaseModel, ValidationError
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from connectors.sandbox.atriga import AtrigaApi
+from connectors.sandbox.cases import ClockGoesBack, World
+from connectors.sandbox.faults import Fault, Faults
+from connectors.sandbox.story import Script
+from connectors.web import WebServer
+
+Body = TypeVar("Body", bound=BaseModel)
+
+
+class ClockIn(BaseModel):
+    now: AwareDatetime
+
+
+class _Unreadable(Exception):
+    pass
+
+
+@dataclass(frozen=True)
+class SandboxConfig:
+    """`codes`: authentication code by customer number; None lets every code in. `port` 0 takes a free one."""
+
+    host: str = "127.0.0.1"
+    port: int = 8089
+    codes: Mapping[str, str] | None = field(default=None, repr=False)
+
+
+class Direction:
+    """The pages that direct the sandbox."""
+
+    def __init__(self, world: World, faults: Faults) -> None:
+        self._world = world
+        self._faults = faults
+
+    def routes(self) -> list[Route]:
+        return [
+            Route("/clock", self._clock, methods=["GET"]),
+            Route("/clock", self._move, methods=["POST"]),
+            Route("/script", self._script, methods=["POST"]),
+            Route("/faults", self._show_faults, methods=["GET"]),
+            Route("/faults", self._arm, methods=["POST"]),
+            Route("/faults", self._disarm, methods=["DELETE"]),
+            Route("/release", self._release, methods=["POST"]),
+            Route("/cases", self._cases, methods=["GET"]),
+        ]
+
+    async def _clock(self, request: Request) -> Response:
+        cursors = {f"{book.customer}/{book.mode}": str(len(book.rows)) for book in self._world.books.values()}
+        return JSONResponse({"now": self._world.now.isoformat(), "cursors": cursors})
+
+    async def _move(self, request: Request) -> Response:
+        try:
+            self._world.advance((await _body(request, ClockIn)).now)
+        except ClockGoesBack as error:
+            return JSONResponse({"code": "CLOCK_GOES_BACK", "message": str(error)}, 409)
+        return await self._clock(request)
+
+    async def _script(self, request: Request) -> Response:
+        self._world.scripts.append(await _body(request, Script))
+        return JSONResponse({"scripts": len(self._world.scripts)})
+
+    async def _show_faults(self, request: Request) -> Response:
+        return JSONResponse(
+            {"armed": [fault.model_dump(exclude_none=True) for fault in self._faults.armed], "hanging": self._faults.hanging}
+        )
+
+    async def _arm(self, request: Request) -> Response:
+        self._faults.arm(await _body(request, Fault))
+        return await self._show_faults(request)
+
+    async def _disarm(self, request: Request) -> Response:
+        self._faults.clear()
+        return await self._show_faults(request)
+
+    async def _release(self, request: Request) -> Response:
+        self._faults.release()
+        return await self._show_faults(request)
+
+    async def _cases(self, request: Request) -> Response:
+        cases = [{"customer": book.customer, "mode": book.mode, **_told(case)} for book, case in self._world.cases()]
+        return JSONResponse({"count": len(cases), "cases": cases})
+
+
+def _told(case: Any) -> dict[str, Any]:
+    told = asdict(case)
+    told["received_at"] = case.received_at.isoformat()
+    return told
+
+
+async def _body(request: Request, model: type[Body]) -> Body:
+    try:
+        return model.model_validate_json(await request.body())
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise _Unreadable(f"{'.'.join(map(str, first['loc'])) or 'the body'}: {first['msg']}") from None
+
+
+async def _unreadable(request: Request, error: Exception) -> Response:
+    return JSONResponse({"code": "INVALID", "message": str(error)}, 422)
+
+
+def create_app(world: World | None = None, faults: Faults | None = None, codes: Mapping[str, str] | None = None) -> Starlette:
+    """The sandbox as an ASGI application. Its memory is `world` and `faults`; both can be looked at from outside."""
+    world, faults = world or World(), faults or Faults()
+    routes = [*Direction(world, faults).routes(), *AtrigaApi(world, faults, codes).routes()]
+    return Starlette(routes=routes, exception_handlers={_Unreadable: _unreadable})
+
+
+class Sandbox:
+    """The sandbox on a port, in the caller's event loop. `stop` lets held answers go first."""
+
+    def __init__(self, config: SandboxConfig | None = None) -> None:
+        config = config or SandboxConfig()
+        self.world = World()
+        self.faults = Faults()
+        self._server = WebServer(create_app(self.world, self.faults, config.codes), config.host, config.port)
+
+    @property
+    def url(self) -> str:
+        return self._server.url
+
+    async def start(self) -> None:
+        await self._server.start()
+
+    async def stop(self) -> None:
+        self.faults.clear()
+        await self._server.stop()
+
+
+async def serve(config: SandboxConfig, stopped: asyncio.Event) -> None:
+    """Serve until `stopped` is set. Raises PortTaken."""
+    sandbox = Sandbox(config)
+    await sandbox.start()
+    try:
+        await stopped.wait()
+    finally:
+        await sandbox.stop()

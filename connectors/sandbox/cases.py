@@ -1,0 +1,184 @@
+"""The agency's books: cases, what is owed on them, and every change in the order in which it happened.
+
+Time is the sandbox's own: it stands still until `World.advance` moves it. Each customer number has a book in test mode and one in live
+mode; they never mix. No person data is kept, only whether the debtor had a postal code.
+"""
+
+import heapq
+import itertools
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+from connectors.sandbox.story import CLOSED, Scene, Script, chosen
+
+BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
+"""Where the sandbox's time stands before anybody has moved it."""
+
+
+class ClockGoesBack(ValueError):
+    """The sandbox's time only goes forward."""
+
+
+class CaseIsClosed(Exception):
+    """Nothing can be done any more on a closed case."""
+
+
+@dataclass
+class Case:
+    """One case. Amounts in minor units of `currency`; `submissions` counts how often this reference was sent to us."""
+
+    number: str
+    reference: str
+    contract: str
+    received_at: datetime
+    currency: str
+    owed: int
+    status: str = "Passed"
+    dunning_level: int = 0
+    stage: str | None = None
+    reason: str | None = None
+    submissions: int = 1
+    reported: dict[str, int] = field(default_factory=dict)
+    changes: list[dict[str, Any]] = field(default_factory=list)
+    payments: int = 0
+
+    @property
+    def closed(self) -> bool:
+        return self.status in CLOSED
+
+    def summary(self) -> dict[str, Any]:
+        """What the agency tells about a case, its changes apart."""
+        return {
+            "case_number": self.number,
+            "reference": self.reference,
+            "received_at": _written(self.received_at),
+            "status": self.status,
+            "dunning_level": self.dunning_level,
+            "stage": self.stage,
+            "reason": self.reason,
+            "owed": self.owed,
+            "currency": self.currency,
+            "reported_payments": sorted(self.reported),
+        }
+
+
+@dataclass
+class Book:
+    """The cases of one customer in one mode. `rows` is the feed: the row at index i has cursor i + 1."""
+
+    customer: str
+    mode: str
+    by_number: dict[str, Case] = field(default_factory=dict)
+    by_reference: dict[str, Case] = field(default_factory=dict)
+    rows: list[dict[str, Any]] = field(default_factory=list)
+
+    def add(self, case: Case, at: datetime, what: dict[str, Any]) -> None:
+        """Note a change of a case."""
+        row = {
+            "number": len(self.rows) + 1,
+            "case_number": case.number,
+            "reference": case.reference,
+            "change": len(case.changes) + 1,
+            "at": _written(at),
+            **what,
+        }
+        self.rows.append(row)
+        case.changes.append(row)
+
+    def set_status(self, case: Case, at: datetime, scene: Scene) -> None:
+        case.status = scene.status or case.status
+        case.stage = scene.stage
+        case.reason = scene.reason
+        if scene.dunning_level is not None:
+            case.dunning_level = scene.dunning_level
+        told = {"status": case.status, "dunning_level": case.dunning_level, "stage": case.stage, "reason": case.reason}
+        self.add(case, at, {name: value for name, value in told.items() if value is not None})
+
+    def pay(self, case: Case, at: datetime, percent: int) -> None:
+        """The debtor pays the agency."""
+        amount = max(case.owed * percent // 100, min(case.owed, 1))
+        if amount == 0:
+            return
+        case.owed -= amount
+        case.payments += 1
+        payment = {"payment_id": f"{case.number}-{case.payments}", "amount": amount, "value_date": at.date().isoformat()}
+        self.add(case, at, {"payment": payment})
+
+
+class World:
+    """Everything the sandbox knows, and its clock."""
+
+    def __init__(self, now: datetime = BEGINNING) -> None:
+        self.now = now
+        self.scripts: list[Script] = []
+        self.books: dict[tuple[str, str], Book] = {}
+        self._coming: list[tuple[datetime, int, Book, Case, Scene]] = []
+        self._order = itertools.count()
+
+    def book(self, customer: str, mode: str) -> Book:
+        return self.books.setdefault((customer, mode), Book(customer, mode))
+
+    def cases(self) -> Iterator[tuple[Book, Case]]:
+        for book in self.books.values():
+            for case in book.by_number.values():
+                yield book, case
+
+    def take(self, book: Book, *, reference: str, contract: str, currency: str, owed: int, has_postal_code: bool) -> tuple[Case, bool]:
+        """The case of a reference, and whether it is new. A reference sent again gets the case it already has."""
+        known = book.by_reference.get(reference)
+        if known is not None:
+            known.submissions += 1
+            return known, False
+        case = Case(f"A{len(book.by_number) + 1:08d}", reference, contract, self.now, currency, owed)
+        book.by_number[case.number] = book.by_reference[reference] = case
+        book.add(case, self.now, {"status": "Passed"})
+        self._schedule(book, case, chosen(self.scripts, contract, reference, has_postal_code=has_postal_code))
+        self._play()
+        return case, True
+
+    def _schedule(self, book: Book, case: Case, story: tuple[Scene, ...]) -> None:
+        for scene in story:
+            moment = case.received_at + timedelta(days=scene.day)
+            heapq.heappush(self._coming, (moment, next(self._order), book, case, scene))
+
+    def recall(self, book: Book, case: Case) -> None:
+        """The creditor takes the case back. Raises CaseIsClosed."""
+        if case.closed:
+            raise CaseIsClosed
+        book.set_status(case, self.now, Scene(day=0, status="UnsuccessfullyClosed", reason="RECALLED_BY_CLIENT"))
+
+    def report(self, book: Book, case: Case, key: str, amount: int) -> None:
+        """The creditor got `amount` itself (negative: it was taken back). The same key again changes nothing. Raises CaseIsClosed."""
+        if key in case.reported:
+            return
+        if case.closed:
+            raise CaseIsClosed
+        case.reported[key] = amount
+        case.owed = max(case.owed - amount, 0)
+        if case.owed == 0:
+            book.set_status(case, self.now, Scene(day=0, status="SuccessfullyClosed", reason="PAID_TO_CREDITOR"))
+
+    def advance(self, now: datetime) -> None:
+        """Move the clock; what falls due until then happens, in order. Raises ClockGoesBack."""
+        if now < self.now:
+            raise ClockGoesBack(f"the clock stands at {_written(self.now)}")
+        self.now = now
+        self._play()
+
+    def _play(self) -> None:
+        while self._coming and self._coming[0][0] <= self.now:
+            moment, _, book, case, scene = heapq.heappop(self._coming)
+            if not case.closed:
+                self._perform(book, case, scene, moment)
+
+    def _perform(self, book: Book, case: Case, scene: Scene, moment: datetime) -> None:
+        if scene.percent is not None:
+            book.pay(case, moment, scene.percent)
+        else:
+            book.set_status(case, moment, scene)
+
+
+def _written(moment: datetime) -> str:
+    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,0 +1,88 @@
+"""The sandbox as people and tests direct it: its days, scripts, pages, and that a case's story follows from the case alone."""
+
+import json
+
+import httpx
+import pytest
+
+from connectors.agencies.atriga.client import Atriga
+from connectors.delivery.agency import AccountConfig
+from connectors.sandbox.app import Sandbox, SandboxConfig
+from connectors.sandbox.story import ADDRESS_REJECTED, by_rule
+from connectors.web import PortTaken
+from tests.connectors.conftest import MakeSubmission
+
+
+async def test_its_clock_only_goes_forward(direct: httpx.AsyncClient) -> None:
+    assert (await direct.post("/clock", json={"now": "2026-03-02T12:00:00Z"})).status_code == 200
+    refused = await direct.post("/clock", json={"now": "2026-03-01T12:00:00Z"})
+    assert (refused.status_code, refused.json()["message"]) == (409, "the clock stands at 2026-03-02T12:00:00Z")
+    assert (await direct.get("/clock")).json()["now"] == "2026-03-02T12:00:00+00:00"
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "named"),
+    [
+        ("/clock", {}, "now"),
+        ("/clock", {"now": "2026-03-02T12:00:00"}, "now"),
+        ("/script", {"story": [{"day": 1}]}, "story.0"),
+        ("/faults", {"kind": "teapot"}, "kind"),
+    ],
+)
+async def test_a_direction_it_can_t_read_is_refused_with_the_field(
+    direct: httpx.AsyncClient, path: str, body: dict[str, object], named: str
+) -> None:
+    answer = await direct.post(path, content=json.dumps(body))
+    assert answer.status_code == 422
+    assert answer.json()["message"].startswith(named)
+
+
+async def test_its_page_lists_every_case_with_how_often_it_was_sent_and_no_person(
+    direct: httpx.AsyncClient, account: AccountConfig, submission: MakeSubmission
+) -> None:
+    agency = Atriga(account)
+    for handover_id in ("h-1", "h-1", "h-2"):
+        await agency.submit(submission(handover_id))
+    await agency.close()
+    page = await direct.get("/cases")
+    assert [(case["reference"], case["submissions"], case["mode"]) for case in page.json()["cases"]] == [
+        ("h-1", 2, "test"),
+        ("h-2", 1, "test"),
+    ]
+    assert "Muster" not in page.text
+
+
+async def test_test_and_live_mode_have_books_of_their_own(
+    direct: httpx.AsyncClient, account: AccountConfig, submission: MakeSubmission, sandbox: Sandbox
+) -> None:
+    live = AccountConfig("acme", "main", "atriga", "live", sandbox.url, "10001", "s3cret")
+    for config in (account, live):
+        agency = Atriga(config)
+        await agency.submit(submission())
+        await agency.close()
+    assert (await direct.get("/clock")).json()["cursors"] == {"10001/test": "1", "10001/live": "1"}
+
+
+async def test_a_script_for_one_contract_wins_over_one_for_all(
+    direct: httpx.AsyncClient, account: AccountConfig, submission: MakeSubmission, sandbox: Sandbox
+) -> None:
+    await direct.post("/script", json={"contract": "C-1", "story": [{"day": 0, "status": "Accepted"}]})
+    await direct.post("/script", json={"story": [{"day": 0, "status": "Rejected", "reason": "INSOLVENCY"}]})
+    agency = Atriga(account)
+    await agency.submit(submission("h-1", "C-1"))
+    await agency.submit(submission("h-2", "C-2"))
+    await agency.close()
+    assert [case.status for _, case in sandbox.world.cases()] == ["Accepted", "Rejected"]
+
+
+def test_a_case_s_story_follows_from_the_case_alone() -> None:
+    stories = {f"h-{number}": by_rule(f"h-{number}", has_postal_code=True) for number in range(200)}
+    assert stories == {f"h-{number}": by_rule(f"h-{number}", has_postal_code=True) for number in range(200)}
+    assert {story[-1].status for story in stories.values()} == {"SuccessfullyClosed", "UnsuccessfullyClosed"}
+    assert by_rule("h-1", has_postal_code=False) == ADDRESS_REJECTED
+
+
+async def test_a_port_that_is_taken_is_named(sandbox: Sandbox) -> None:
+    port = int(sandbox.url.rsplit(":", 1)[1])
+    with pytest.raises(PortTaken, match=rf"127\.0\.0\.1:{port}"):
+        await Sandbox(SandboxConfig(port=port)).start()
