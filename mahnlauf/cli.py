@@ -5,6 +5,7 @@ typer application. A module is imported when its command is called, so that `mah
 """
 
 import ast
+import logging
 import os
 import sys
 import tempfile
@@ -77,6 +78,7 @@ def root(
 
 def main() -> None:
     """Run the command line and exit; whatever happens, a user sees words and an exit code."""
+    logging.getLogger("aiokafka").addHandler(logging.NullHandler())  # what it has to say is in the errors, told once; worker keeps a log
     try:
         app(prog_name="mahnlauf")
     except failures.CommandFailed as failure:

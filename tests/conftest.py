@@ -25,3 +25,11 @@ def kafka(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFacto
     kind = choose(request.config.getoption("--broker"))
     with temporary(tmp_path_factory.mktemp("kafka"), kind) as bootstrap:
         yield bootstrap
+
+
+@pytest.fixture(scope="module")
+def own_kafka(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """As `kafka`, but for one module alone: for tests that make the product's own topics, whose names are given."""
+    kind = choose(request.config.getoption("--broker"))
+    with temporary(tmp_path_factory.mktemp("own-kafka"), kind) as bootstrap:
+        yield bootstrap

@@ -1,0 +1,5 @@
+"""`python -m mahnlauf` is `mahnlauf`."""
+
+from mahnlauf.cli import main
+
+main()
