@@ -1,0 +1,64 @@
+# Everything a newcomer needs; each goal installs first what it uses. Nothing outside this folder and the user's state folder is touched.
+
+# The first of these that is there; name another with: make PYTHON=/path/to/python3.12
+PYTHON ?= $(firstword $(foreach version,3.11 3.12 3.13,$(shell command -v python$(version) 2>/dev/null)) python3)
+VENV := .venv
+BIN := $(VENV)/bin
+PIP := PIP_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet
+
+.PHONY: help install tools demo test soak lint types docs bench clean
+
+help:
+	@echo "make install   .venv/bin/mahnlauf, pinned by constraints.txt"
+	@echo "make demo      the whole chain on a real Kafka, and the audit of it"
+	@echo "make test      every test, with one seed of each scenario"
+	@echo "make soak      the repetitions that are promised: ten chaos runs, twenty kills"
+	@echo "make lint      style, and the walls between the rooms"
+	@echo "make types     mypy --strict over everything"
+	@echo "make docs      draw what the documentation takes from the code"
+	@echo "make bench     the figures of docs/performance.md"
+	@echo "make clean     remove what was built, fetched or cached here (not .venv)"
+
+install: $(VENV)/.installed
+tools: $(VENV)/.tools
+
+$(BIN)/python:
+	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
+		|| { echo "$(PYTHON) is not Python 3.11, 3.12 or 3.13; name one: make PYTHON=/path/to/python3.11 install" >&2; exit 1; }
+	$(PYTHON) -m venv $(VENV)
+
+# The stamps: installed once, and again when what is asked for changes.
+$(VENV)/.installed: pyproject.toml constraints.txt | $(BIN)/python
+	$(PIP) --editable '.[docker]'
+	@touch $@
+
+$(VENV)/.tools: $(VENV)/.installed
+	$(PIP) --editable '.[docker,dev,bench]'
+	@touch $@
+
+demo: install
+	$(BIN)/mahnlauf demo
+
+test: tools
+	$(BIN)/pytest
+
+soak: tools
+	$(BIN)/pytest -m soak
+
+lint: tools
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/lint-imports
+
+types: tools
+	$(BIN)/mypy
+
+docs: tools
+	$(BIN)/python -m docs.generate
+
+bench: tools
+	$(BIN)/python -m bench.engine
+
+clean:
+	rm -rf build dist *.egg-info deploy/kafka/target .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
