@@ -1,7 +1,8 @@
 # Everything a newcomer needs; each goal installs first what it uses. Nothing outside this folder and the user's state folder is touched.
 
-# The first of these that is there; name another with: make PYTHON=/path/to/python3.12
-PYTHON ?= $(firstword $(foreach version,3.11 3.12 3.13,$(shell command -v python$(version) 2>/dev/null)) python3)
+FITS := import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))
+# The first that runs and fits; name another with: make PYTHON=/path/to/python3.12
+PYTHON ?= $(shell for p in python3 python3.11 python3.12 python3.13; do $$p -c '$(FITS)' 2>/dev/null && echo $$p && break; done)
 VENV := .venv
 BIN := $(VENV)/bin
 PIP := PIP_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet
@@ -23,8 +24,7 @@ install: $(VENV)/.installed
 tools: $(VENV)/.tools
 
 $(BIN)/python:
-	@$(PYTHON) -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' \
-		|| { echo "$(PYTHON) is not Python 3.11, 3.12 or 3.13; name one: make PYTHON=/path/to/python3.11 install" >&2; exit 1; }
+	@test -n "$(PYTHON)" || { echo "no Python 3.11, 3.12 or 3.13 here; name one: make PYTHON=/path/to/python3.11 install" >&2; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
 # The stamps: installed once, and again when what is asked for changes.
