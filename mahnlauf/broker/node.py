@@ -105,9 +105,11 @@ class Node:
                 f"{self.data} has files in it but no meta.properties, so it is not (or no longer) a data folder of Kafka. "
                 "Nothing was changed: move it away to begin anew, or put meta.properties back"
             )
-        cluster_id = base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")
-        format_it = [*command, "kafka.tools.StorageTool", "format", "--standalone", "-t", cluster_id, "-c", str(settings)]
-        done = subprocess.run(format_it, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=READY_WITHIN_S, check=False)
+        format_it = [*command, "kafka.tools.StorageTool", "format", "--standalone", "-t", cluster_id(), "-c", str(settings)]
+        try:
+            done = subprocess.run(format_it, stdin=subprocess.DEVNULL, capture_output=True, text=True, timeout=READY_WITHIN_S, check=False)
+        except subprocess.TimeoutExpired as error:
+            raise BrokerError(f"Kafka did not format {self.data} within {READY_WITHIN_S:.0f} s") from error
         if done.returncode != 0:
             raise BrokerError(f"Kafka could not format {self.data}: {_last_lines(done.stdout + done.stderr)}")
 
@@ -162,6 +164,13 @@ class Node:
         if self._process is not None:
             self._process.kill()
             self._process.wait()
+
+
+def cluster_id() -> str:
+    """A new id as Kafka writes them: a UUID in 22 letters, and never with a leading `-`, which its tools would take for an option."""
+    while (written := base64.urlsafe_b64encode(uuid.uuid4().bytes).decode().rstrip("=")).startswith("-"):
+        pass
+    return written
 
 
 def _last_lines(text: str) -> str:

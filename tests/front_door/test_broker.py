@@ -7,6 +7,7 @@ import select
 import socket
 import subprocess
 import sys
+import uuid
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -16,7 +17,7 @@ from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from mahnlauf.broker import background, jars, temporary
 from mahnlauf.broker.errors import BrokerError
-from mahnlauf.broker.node import Node
+from mahnlauf.broker.node import Node, cluster_id
 from mahnlauf.broker.ports import answers_metadata, choose_port
 
 needs_java = pytest.mark.skipif(jars.java() is None, reason="no Java 17 here")
@@ -35,7 +36,7 @@ async def test_a_transaction_of_a_client_is_read_back(kafka: str) -> None:
 OWNER = """
 import sys, time
 from pathlib import Path
-from mahnlauf.broker.node import Node
+from mahnlauf.broker.node import Node, cluster_id
 node = Node(Path(sys.argv[1]))
 node.start()
 print(node.pid, flush=True)
@@ -52,6 +53,12 @@ def test_it_dies_with_its_owner_even_when_that_is_killed(tmp_path: Path) -> None
         owner.kill()
     ended, _, _ = select.select([broker], [], [], 20)
     assert ended == [broker]
+
+
+def test_a_cluster_id_is_never_taken_for_an_option(monkeypatch: pytest.MonkeyPatch) -> None:
+    drawn = [uuid.UUID("f8000000-0000-4000-8000-000000000000"), uuid.UUID("00000000-0000-4000-8000-000000000000")]
+    monkeypatch.setattr("uuid.uuid4", lambda: drawn.pop(0))
+    assert cluster_id() == "AAAAAAAAQACAAAAAAAAAAA"
 
 
 @needs_java
