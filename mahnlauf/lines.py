@@ -1,0 +1,187 @@
+"""Records as lines of JSON: what `publish` and `replay` read and `export` writes.
+
+    {"topic": "billing.invoices", "key": "acme/C-1001", "value": {…}}
+    {"topic": "case-status", "partition": 3, "offset": 17, "timestamp": 1767603600000, "key": "acme/C-1001", "value": {…}, "headers": []}
+
+`value` is the record's value exactly as it stands (null: no value, a tombstone); what isn't UTF-8 JSON on one line is `value_base64`, a
+key that isn't UTF-8 `key_base64`. `headers` is a list of [name, text], or [name, {"base64": …}]. `partition`, `offset` and `timestamp`
+say where a record was; who reads a line to publish it places it anew.
+"""
+
+import binascii
+from base64 import b64decode, b64encode
+from datetime import UTC, datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+
+from schemas.fields import MOMENT_MAX, MOMENT_MIN
+from streams.engine.protocol import Record
+
+_NULL: Final = b"null"
+_EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
+_MILLISECOND: Final = timedelta(milliseconds=1)
+_TIME_HEADER: Final = "ce_time"
+
+
+class LineError(ValueError):
+    """A line that is no record; the message says what would be right."""
+
+
+class _Base64(msgspec.Struct):
+    base64: str
+
+
+class _Line(msgspec.Struct):
+    topic: str
+    key: str | msgspec.UnsetType | None = msgspec.UNSET
+    key_base64: str | msgspec.UnsetType = msgspec.UNSET
+    value: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+    value_base64: str | msgspec.UnsetType = msgspec.UNSET
+    headers: list[tuple[str, str | _Base64 | None]] = []
+    partition: int | None = None
+
+
+class Line(msgspec.Struct, frozen=True):
+    """A line as a record to be. `partition` is where it was, if an export wrote it."""
+
+    topic: str
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+    partition: int | None
+
+
+class _Timed(msgspec.Struct):
+    time: str
+
+
+_lines: Final = msgspec.json.Decoder(_Line)
+_timed: Final = msgspec.json.Decoder(_Timed)
+
+
+def parse(text: bytes) -> Line:
+    """Read one line. Raises LineError."""
+    try:
+        text.decode()
+        line = _lines.decode(text)
+    except UnicodeDecodeError as error:
+        raise LineError(f"not UTF-8 at byte {error.start + 1}: a line is JSON in UTF-8 (value_base64 holds what is not)") from None
+    except msgspec.ValidationError as error:
+        raise LineError(f'{error}; a line is {{"topic": …, "key": …, "value": …}}') from None
+    except msgspec.DecodeError as error:
+        raise LineError(f"not JSON: {error}") from None
+    return Line(line.topic, _key(line), _value(line), _headers(line), line.partition)
+
+
+def _key(line: _Line) -> bytes | None:
+    if line.key_base64 is not msgspec.UNSET:
+        return _unpacked("key_base64", line.key_base64)
+    if line.key is msgspec.UNSET:
+        raise LineError('has no key: write "key": "<tenant>/<contract>" (null for a record without one)')
+    return None if line.key is None else line.key.encode()
+
+
+def _value(line: _Line) -> bytes | None:
+    if line.value_base64 is not msgspec.UNSET:
+        return _unpacked("value_base64", line.value_base64)
+    if line.value is msgspec.UNSET:
+        raise LineError('has no value: write "value": {…} (null for a record without one)')
+    value = bytes(line.value)
+    return None if value == _NULL else value
+
+
+def _headers(line: _Line) -> tuple[tuple[str, bytes], ...]:
+    return tuple((name, _header(content)) for name, content in line.headers)
+
+
+def _header(content: str | _Base64 | None) -> bytes:
+    if content is None:
+        return b""
+    return content.encode() if isinstance(content, str) else _unpacked("headers", content.base64)
+
+
+def _unpacked(field: str, text: str) -> bytes:
+    try:
+        return b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise LineError(f"{field} is not base64") from None
+
+
+def time_ms(line: Line) -> int | None:
+    """The event's own time, cut to milliseconds since 1970; None if it names none that can be meant."""
+    for name, content in line.headers:
+        if name == _TIME_HEADER:
+            return moment_ms(content.decode(errors="replace"))
+    if line.value is None:
+        return None
+    try:
+        return moment_ms(_timed.decode(line.value).time)
+    except msgspec.DecodeError:  # of which ValidationError is one
+        return None
+
+
+def moment_ms(text: str) -> int | None:
+    """An RFC 3339 moment in milliseconds since 1970, cut; None if it is none."""
+    if text[4:5] != "-":  # fromisoformat also reads forms that events may not have
+        return None
+    try:
+        moment = datetime.fromisoformat(text.upper())
+    except ValueError:
+        return None
+    if moment.tzinfo is None or not MOMENT_MIN <= moment <= MOMENT_MAX:
+        return None
+    return (moment - _EPOCH) // _MILLISECOND
+
+
+def written(record: Record) -> bytes:
+    """The line of a record, newline included."""
+    fields = [
+        b'"topic":' + _json(record.topic),
+        b'"partition":%d,"offset":%d,"timestamp":%d' % (record.partition, record.offset, record.timestamp_ms),
+        _written_key(record.key),
+        _written_value(record.value),
+        b'"headers":' + _json([[name, _written_header(content)] for name, content in record.headers]),
+    ]
+    return b"{" + b",".join(fields) + b"}\n"
+
+
+def _json(value: Any) -> bytes:
+    return msgspec.json.encode(value)
+
+
+def _written_key(key: bytes | None) -> bytes:
+    try:
+        return b'"key":' + _json(None if key is None else key.decode())
+    except UnicodeDecodeError:
+        return b'"key_base64":' + _json(_packed(key or b""))
+
+
+def _written_value(value: bytes | None) -> bytes:
+    if value is None:
+        return b'"value":null'
+    return b'"value":' + value if _stands_as_it_is(value) else b'"value_base64":' + _json(_packed(value))
+
+
+def _stands_as_it_is(value: bytes) -> bool:
+    """Whether reading the line gives the same bytes again: JSON in UTF-8 on one line, and not the word that means no value."""
+    if b"\n" in value or b"\r" in value or value == _NULL:
+        return False
+    try:
+        value.decode()
+        return bytes(msgspec.json.decode(value, type=msgspec.Raw)) == value
+    except (UnicodeDecodeError, msgspec.DecodeError):
+        return False
+
+
+def _written_header(content: bytes | None) -> Any:
+    if content is None:
+        return None
+    try:
+        return content.decode()
+    except UnicodeDecodeError:
+        return {"base64": _packed(content)}
+
+
+def _packed(content: bytes) -> str:
+    return b64encode(content).decode()
