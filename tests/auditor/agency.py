@@ -1,0 +1,238 @@
+"""Between contract and agency: what its replies do, and what it is told while it has a case (section 6)."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+from schemas import billing, replies
+from tests.auditor import days, money
+from tests.auditor.attention import UNTIL_NEXT_STATUS
+from tests.auditor.facts import Fact
+from tests.auditor.handover import OPEN, Handover
+from tests.auditor.ladder import View
+
+if TYPE_CHECKING:
+    from tests.auditor.case import Contract
+
+PHASES = {"first_dunning": "FirstDunningPhase", "second_dunning": "SecondDunningPhase", "collection": "DebtCollection"}
+STATUS_REPLIES = (replies.CasePassed, replies.CaseAccepted, replies.CaseRejected, replies.CasePhaseChanged, replies.CaseClosed)
+
+
+def case_open_minor(books: money.Books, case: Handover) -> int:
+    return sum(books.principal[one] + books.open_costs(one) for one in case.invoice_ids)
+
+
+# --- replies
+
+
+def reply(contract: Contract, event: Any, fact: Fact[Any]) -> None:
+    """What a reply does at once: status of the case, money, attention."""
+    case = next((one for one in contract.handovers if one.handover_id == event.data.handover_id), None)
+    if case is None or case.state in ("successful", "unsuccessful"):
+        contract.attention.raise_("unmatched_reply")
+    if case is None:
+        return
+    case.case_id = event.data.case_id or case.case_id
+    case.agency = getattr(event.data, "agency", None) or case.agency
+    case.last_reply_on = fact.arrived_on
+    if isinstance(event, replies.CasePaymentReceived):
+        _paid(contract, case, event, fact)
+    elif case.state in ("open", "rejected"):
+        _answered(contract, case, event)
+
+
+def _paid(contract: Contract, case: Handover, event: replies.CasePaymentReceived, fact: Fact[Any]) -> None:
+    """Settles, unless a successful close has counted it."""
+    if case.state != "successful":
+        data = event.data
+        dated = money.effective_date(data.value_date, fact.arrived_on)
+        contract.decided.agency_payments.append(
+            money.AgencyPayment(case.handover_id, data.payment_id, data.amount, dated, case.invoice_ids)
+        )
+
+
+def _answered(contract: Contract, case: Handover, event: Any) -> None:
+    if isinstance(event, replies.CaseQuestionAsked):
+        contract.attention.raise_("question")
+    elif isinstance(event, (replies.CaseSubmissionUnknown, replies.CaseFailed)):
+        if case is contract.current and contract.status == "ToBePassed":
+            contract.attention.raise_("failed" if isinstance(event, replies.CaseFailed) else "submission_unknown")
+    elif isinstance(event, STATUS_REPLIES):
+        contract.attention.end("not_passed")
+        if case.recall_counted_from is not None:
+            case.recall_counted_from = contract.today()
+        older = case.last_status_at is not None and event.data.occurred_at < case.last_status_at
+        if isinstance(event, replies.CaseClosed) and (case.state == "open" or not older):
+            _close(contract, case, event)
+        elif not isinstance(event, replies.CaseClosed) and not older and case is contract.current and case.state == "open":
+            _follow(contract, case, event)
+
+
+def _way(event: Any) -> tuple[tuple[str, ...], str]:
+    """The table of section 6: from which statuses a reply leads where."""
+    if isinstance(event, replies.CasePassed):
+        return ("ToBePassed",), "Passed"
+    if isinstance(event, replies.CaseAccepted):
+        return ("ToBePassed", "Passed"), "Accepted"
+    if isinstance(event, replies.CaseRejected):
+        return ("ToBePassed", "Passed"), "Rejected"
+    return OPEN, PHASES[event.data.phase]
+
+
+def _follow(contract: Contract, case: Handover, event: Any) -> None:
+    allowed, to = _way(event)
+    if contract.status not in allowed:
+        return
+    if to != contract.status:
+        contract.attention.end(*UNTIL_NEXT_STATUS)
+    contract.status, case.last_status_at = to, event.data.occurred_at
+    if isinstance(event, replies.CaseRejected):
+        case.state = "rejected"
+        contract.waiting.update(dict.fromkeys(case.invoice_ids, "rejected"))
+        contract.attention.raise_("rejected")
+    if isinstance(event, replies.CasePhaseChanged):
+        case.stage = event.data.stage
+        contract.level = contract.level if event.data.dunning_level is None else event.data.dunning_level
+    contract.record(event.id, None)
+
+
+def _close(contract: Contract, case: Handover, event: replies.CaseClosed) -> None:
+    """case.closed: its receivables are settled, exhausted or wait for a person."""
+    view = contract.view(contract.today())
+    with_status = case is contract.current and contract.status in (*OPEN, "Rejected")
+    mine = [one for one in case.invoice_ids if case.state == "open" or contract.waiting.get(one) == "rejected"]
+    for one in mine:
+        contract.waiting.pop(one, None)
+    contract.attention.end("recall_unanswered", *(UNTIL_NEXT_STATUS if with_status else ()))
+    case.last_status_at, case.state = event.data.occurred_at, event.data.outcome
+    if event.data.outcome == "successful":
+        _settle(contract, case, mine, event, view)
+    elif event.data.reason == "recalled":
+        contract.waiting.update(dict.fromkeys(mine, "recalled"))
+        contract.attention.raise_("recalled")
+    else:
+        contract.exhausted.update(mine)
+    if with_status:
+        contract.status = "SuccessfullyClosed" if event.data.outcome == "successful" else "UnsuccessfullyClosed"
+        contract.record(event.id, None)
+
+
+def _settle(contract: Contract, case: Handover, mine: list[str], event: replies.CaseClosed, view: View) -> None:
+    books = view.books
+    if event.data.reason in ("settlement", "partial"):
+        contract.decided.write_offs += [
+            money.WriteOff(one, event.id, event.time, view.day, books.principal[one], books.open_costs(one)) for one in mine
+        ]
+    else:
+        parts: list[tuple[str, money.Component, int]] = [(one, "costs", books.open_costs(one)) for one in mine]
+        parts += [(one, "principal", books.principal[one]) for one in mine]
+        contract.decided.closes.append(money.Close(case.handover_id, view.day, tuple(parts)))
+
+
+def watch_answers(contract: Contract, view: View) -> None:
+    """recall_unanswered and not_passed: an agency that stays silent does not stay invisible."""
+    case, late, calendar = contract.current, view.policy.answer_days, view.policy.calendar
+    no_recall_answer = not_passed = False
+    if case is not None and case.state == "open":
+        since, start = case.recall_counted_from, case.last_reply_on or case.began_on
+        no_recall_answer = since is not None and days.working_days_after(since, view.day, calendar) > late
+        not_passed = contract.status == "ToBePassed" and days.working_days_after(start, view.day, calendar) > late
+    contract.attention.alarm("recall_unanswered", no_recall_answer)
+    contract.attention.alarm("not_passed", not_passed)
+
+
+# --- what the agency is told
+
+
+def recall(contract: Contract, case: Handover, reason: str) -> None:
+    """Once per reason, none after `paid`."""
+    if reason not in case.recalls and "paid" not in case.recalls:
+        case.recalls.add(reason)
+        case.recall_counted_from = case.recall_counted_from or contract.today()
+        contract.out.add_command(contract, "case.recall", {"handover_id": case.handover_id, "reason": reason})
+
+
+def tell(contract: Contract, before: View, fact: Fact[Any]) -> None:
+    """Tell the agency of an open case what an accepted fact changed for it."""
+    case = contract.current
+    if case is None or case.state != "open":
+        return
+    event, now = fact.event, contract.view(before.day)
+    if isinstance(event, billing.PaymentReceived):
+        _tell_payment(contract, case, event, now)
+    elif isinstance(event, (billing.PaymentRefunded, billing.PaymentFailed, billing.ChargebackReceived, billing.ChargebackReversed)):
+        _tell_difference(contract, case, event, now)
+    else:
+        _tell_change(contract, case, fact, before, now)
+
+
+def _tell_payment(contract: Contract, case: Handover, event: billing.PaymentReceived, now: View) -> None:
+    if event.data.via == "agency":
+        return
+    payment_id = event.data.payment_id
+    part = _part(case, payment_id, now)
+    case.reported[payment_id] = 0
+    if part > 0 and contract.status in ("ToBePassed", "Passed") and case_open_minor(now.books, case) == 0:
+        recall(contract, case, "paid")
+    elif part > 0:
+        _report(contract, case, payment_id, part)
+
+
+def _part(case: Handover, payment_id: str, now: View) -> int:
+    shares = now.books.settled.get(money.payment_key(payment_id), {})
+    return sum(amount for one, amount in shares.items() if one in case.invoice_ids)
+
+
+def _tell_difference(contract: Contract, case: Handover, event: Any, now: View) -> None:
+    """After a chargeback, refund, failure or reversal: the difference to what was reported."""
+    payment_id = getattr(event.data, "payment_id", None)
+    if payment_id is None:
+        charged = contract.facts.of(billing.ChargebackReceived)
+        mine = [one.event.data.payment_id for one in charged if one.event.data.chargeback_id == event.data.chargeback_id]
+        payment_id = mine[0] if mine else None
+    if payment_id in case.reported:
+        difference = _part(case, payment_id, now) - case.reported[payment_id]
+        if difference != 0:
+            _report(contract, case, payment_id, difference)
+
+
+def _report(contract: Contract, case: Handover, payment_id: str, amount: int) -> None:
+    if "paid" in case.recalls:
+        return
+    case.reported[payment_id] += amount
+    payment = next(one for one in contract.facts.of(billing.PaymentReceived) if one.event.data.payment_id == payment_id)
+    data = {"handover_id": case.handover_id, "payment_id": payment_id, "amount": amount, "value_date": payment.event.data.value_date}
+    contract.out.add_command(contract, "case.report_payment", data)
+
+
+def _tell_change(contract: Contract, case: Handover, fact: Fact[Any], before: View, now: View) -> None:
+    text_key = _what_changed(contract, case, fact, before, now)
+    if text_key is None or "paid" in case.recalls:
+        return
+    if case_open_minor(now.books, case) == 0:
+        recall(contract, case, "claim_gone")
+    else:
+        contract.out.add_command(contract, "case.send_message", {"handover_id": case.handover_id, "text_key": text_key})
+
+
+def _what_changed(contract: Contract, case: Handover, fact: Fact[Any], before: View, now: View) -> str | None:
+    event = fact.event
+    if isinstance(event, billing.DisputeOpened):
+        return "disputed" if event.data.invoice_id is None or event.data.invoice_id in case.invoice_ids else None
+    if isinstance(event, billing.DisputeResolved):
+        return _dispute_ended(contract, case, fact)
+    if isinstance(event, billing.InvoiceWrittenOff):
+        return "claim_changed" if event.data.invoice_id in case.invoice_ids else None
+    for one in case.invoice_ids:
+        was, is_now = before.receivables[one], now.receivables[one]
+        if (was.principal, was.due_on) != (is_now.principal, is_now.due_on):
+            return "claim_changed"
+    return None
+
+
+def _dispute_ended(contract: Contract, case: Handover, fact: Fact[billing.DisputeResolved]) -> str | None:
+    dispute_id = fact.event.data.dispute_id
+    opened = [one.event.data for one in contract.facts.of(billing.DisputeOpened) if one.event.data.dispute_id == dispute_id]
+    concerned = any(one.invoice_id is None or one.invoice_id in case.invoice_ids for one in opened)
+    counts = days.resolution(contract.facts, dispute_id) is fact
+    return "dispute_rejected" if concerned and counts and fact.event.data.outcome == "rejected" else None

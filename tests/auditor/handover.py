@@ -1,0 +1,27 @@
+"""What the contract keeps of a handover and of the case that the agency makes of it (section 6)."""
+
+from dataclasses import dataclass, field
+from datetime import date, datetime
+
+OPEN = ("ToBePassed", "Passed", "Accepted", "FirstDunningPhase", "SecondDunningPhase", "DebtCollection")
+
+
+@dataclass
+class Handover:
+    """`state`: open, rejected, successful or unsuccessful. `reported`: what the agency was told of each direct payment."""
+
+    handover_id: str
+    cycle: int
+    account: str
+    invoice_ids: tuple[str, ...]
+    rung: int
+    began_on: date
+    state: str = "open"
+    agency: str | None = None
+    case_id: str | None = None
+    stage: str | None = None
+    last_status_at: datetime | None = None
+    last_reply_on: date | None = None
+    reported: dict[str, int] = field(default_factory=dict)
+    recalls: set[str] = field(default_factory=set)
+    recall_counted_from: date | None = None

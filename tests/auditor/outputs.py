@@ -1,0 +1,202 @@
+"""What the auditor expects to be written: records with the fields that the rules fix (section 7 and `events.md`)."""
+
+from __future__ import annotations
+
+from collections import Counter
+from typing import TYPE_CHECKING, Any, TypeAlias
+from uuid import UUID, uuid5
+
+from tests.auditor import ladder, money
+from tests.auditor.handover import Handover
+from tests.auditor.ladder import View
+
+if TYPE_CHECKING:
+    from tests.auditor.case import Contract
+
+Record: TypeAlias = dict[str, Any]
+
+NAMESPACE = UUID("5a5a9ba4-71f8-5a3a-9a0e-e93a65592505")
+RECEIVABLES_MAX = 50
+
+
+def made_of(*parts: object) -> str:
+    """An id that follows from what it names (section 7)."""
+    return str(uuid5(NAMESPACE, "/".join(str(part) for part in parts)))
+
+
+class Outputs:
+    """Everything one contract gave out, by kind and in order; of case-status the last."""
+
+    def __init__(self, key: str) -> None:
+        self.key = key
+        self.history: list[Record] = []
+        self.notices: list[Record] = []
+        self.commands: list[Record] = []
+        self.status: Record | None = None
+        self.version = 0
+        self._ordinals: Counter[tuple[int, str]] = Counter()
+        self._recorded: tuple[str, int, list[str]] = ("Clear", 0, [])
+
+    def _envelope(self, contract: Contract, kind: str, data: Record, cycle: int | None = None) -> Record:
+        """Id: uuid5("tenant/contract/cycle/kind/ordinal"), the ordinal counting from 1 per contract, cycle and kind."""
+        cycle = contract.cycle if cycle is None else cycle
+        self._ordinals[(cycle, kind)] += 1
+        record_id = made_of(self.key, cycle, kind, self._ordinals[(cycle, kind)])
+        return {"id": record_id, "type": kind, "time": contract.clock, "data": data}
+
+    def add_notice(self, contract: Contract, kind: str, data: Record) -> None:
+        self.notices.append(self._envelope(contract, kind, data))
+
+    def add_command(self, contract: Contract, kind: str, data: Record) -> None:
+        self.commands.append(self._envelope(contract, kind, data))
+
+    def add_history(self, contract: Contract, cause: str, by: str | None, cycle: int) -> None:
+        """One record for each change of (status, dunning_level, attention)."""
+        before, now = self._recorded, (contract.status, contract.level, sorted(contract.attention.names))
+        if now == before:
+            return
+        self._recorded = now
+        self.version += 1
+        told = {"dunning_level": now[1], "attention": now[2], "cause": cause, "by": by, "version": self.version}
+        data = {"changed_at": contract.clock, "from": before[0], "to": now[0], **told}
+        self.history.append(self._envelope(contract, "case_history.recorded", data, cycle))
+
+    def write_status(self, contract: Contract, data: Record) -> bool:
+        """Written whenever a field changed; says whether it was."""
+        if self.status is not None and self.status["data"] == data:
+            return False
+        self.status = self._envelope(contract, "case_status.changed", data)
+        return True
+
+
+def rung(contract: Contract, view: View) -> int:
+    """The anchor's; from the handover until the cycle ends the one it had then."""
+    if contract.current is not None:
+        return contract.current.rung
+    anchor = view.anchor()
+    return view.rung(anchor) if anchor is not None else 0
+
+
+def status(contract: Contract, view: View) -> Record:
+    """The row case-status."""
+    return {
+        "status": contract.status,
+        "dunning_level": contract.level,
+        "rung": rung(contract, view),
+        "cycle": contract.cycle,
+        "currency": contract.currency,
+        **_sums(contract, view),
+        **_case(contract.current),
+        "holds": _holds(view),
+        "attention": sorted(contract.attention.names),
+        **_next_step(contract, view),
+        "version": contract.out.version,
+        "changed_at": contract.out.history[-1]["data"]["changed_at"] if contract.out.history else None,
+        "last_changes": [
+            {name: change["data"][name] for name in ("changed_at", "to", "dunning_level")} for change in contract.out.history[-3:]
+        ],
+        "receivables": _open_receivables(view),
+    }
+
+
+def _sums(contract: Contract, view: View) -> Record:
+    books = view.books
+    return {
+        "open_amount": sum(books.principal.values()),
+        "overdue_amount": view.amount(view.overdue()),
+        "costs": sum(books.open_costs(one) for one in view.receivables),
+        "interest": 0,
+        "credit": books.credit,
+        "agency_balance": max(0, money.agency_balance(contract.facts, contract.decided)),
+        "written_off": books.written_off,
+    }
+
+
+def _case(case: Handover | None) -> Record:
+    return {
+        "agency": case.agency if case else None,
+        "agency_account": case.account if case else None,
+        "handover_id": case.handover_id if case else None,
+        "case_id": case.case_id if case else None,
+        "stage": case.stage if case else None,
+    }
+
+
+def _holds(view: View) -> list[Record]:
+    return [
+        {"hold_id": hold.hold_id, "kind": hold.kind, "invoice_id": hold.invoice_id, "from": hold.start, "until": hold.until}
+        for hold in view.holds
+        if hold.covers(view.day)
+    ]
+
+
+def _next_step(contract: Contract, view: View) -> Record:
+    upcoming = ladder.next_step(view) if contract.status in ("Due", "Reminded") else None
+    return {
+        "waiting_for": contract.waits_for(upcoming.step.kind) if upcoming else [],
+        "next_step": upcoming.number if upcoming else None,
+        "next_step_kind": upcoming.step.kind if upcoming else None,
+        "next_step_on": upcoming.on if upcoming else None,
+    }
+
+
+def _open_receivables(view: View) -> list[Record]:
+    lines = [
+        {
+            "invoice_id": one.invoice_id,
+            "due_on": one.due_on,
+            "open": view.books.principal[one.invoice_id],
+            "costs": view.books.open_costs(one.invoice_id),
+            "interest": 0,
+            "rung": view.rung(one.invoice_id),
+        }
+        for one in view.receivables.values()
+    ]
+    return [line for line in lines if line["open"] or line["costs"]][:RECEIVABLES_MAX]
+
+
+def notice(contract: Contract, view: View, covered: dict[str, int]) -> Record:
+    """What every notice carries: over all overdue receivables, those whose rung was raised marked covered."""
+    overdue, books = view.overdue(), view.books
+    lines = [
+        {"invoice_id": one, "open": books.principal[one], "due_on": view.receivables[one].due_on, "covered": one in covered}
+        for one in overdue
+    ]
+    return {
+        "version": contract.out.version,
+        "amount": view.amount(overdue),
+        "currency": contract.currency,
+        "costs": sum(books.open_costs(one) for one in overdue),
+        "interest": 0,
+        "receivables": lines,
+    }
+
+
+def submission(contract: Contract, case: Handover, view: View) -> Record:
+    """case.submit: the claims as they stand."""
+    claims = [_claim(contract, one, view) for one in sorted(case.invoice_ids)]
+    return {
+        "handover_id": case.handover_id,
+        "attempt": contract.attempt,
+        "agency_account": case.account,
+        "claims": claims,
+        "currency": contract.currency,
+        "open_amount": sum(claim["open"] for claim in claims),
+        "costs": sum(claim["costs"] for claim in claims),
+        "interest": 0,
+    }
+
+
+def _claim(contract: Contract, invoice_id: str, view: View) -> Record:
+    one = view.receivables[invoice_id]
+    return {
+        "invoice_id": invoice_id,
+        "number": one.number,
+        "issued_on": one.issued_on,
+        "due_on": one.due_on,
+        "open": view.books.principal[invoice_id],
+        "costs": view.books.open_costs(invoice_id),
+        "interest": 0,
+        "reminded_on": [taken.day for taken in contract.steps if taken.kind == "remind" and invoice_id in taken.rungs],
+        "payment_method": one.payment_method,
+    }
