@@ -128,6 +128,10 @@ class Cluster:
         _raise(error_code)
         return GroupDescription(state == "Stable", tuple(_member(*member[:2], *member[3:]) for member in members))
 
+    async def ask_any(self, request: Any) -> Any:
+        """Send a request that any broker can answer."""
+        return await self._answered("the cluster", lambda: self._client.send(self._client.get_random_node(), request))
+
     async def _of_group(self, group_id: str, request: Any) -> Any:
         async def ask() -> Any:
             node = await self._client.coordinator_lookup(CoordinationType.GROUP, group_id)

@@ -14,7 +14,7 @@ silence. While brokers are away `poll` returns nothing and tries again at the ne
 import asyncio
 import itertools
 import logging
-from collections.abc import Callable, Collection, Iterable, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import aiokafka.errors as kafka_errors
@@ -59,7 +59,7 @@ class PartitionFetch(Generic[Item]):
         self._take = take
         self._isolation = isolation
         self._group = next(_connection_groups)
-        self._asked: dict[asyncio.Task[Any], dict[str, int]] = {}
+        self._asked: dict[asyncio.Task[Any], tuple[int, dict[str, int]]] = {}
         self._woken = asyncio.Event()
         self.positions: dict[str, int] = {}
         self.watermarks: dict[str, Watermarks] = {}
@@ -75,24 +75,30 @@ class PartitionFetch(Generic[Item]):
 
     async def poll(self, topics: Collection[str] | None = None, *, max_wait_ms: int = 500) -> list[tuple[str, Item]]:
         """What has arrived since the last call, by topic; waits up to `max_wait_ms` if there is nothing. Only `topics` are asked for."""
-        self._ask(self.positions.keys() if topics is None else topics, max_wait_ms)
-        done = await self._first_done(max_wait_ms / 1000)
-        return [found for task in done for found in self._answer(task)]
+        self.ask(topics, max_wait_ms=max_wait_ms)
+        await self._first_done(max_wait_ms / 1000)
+        return self.arrived()
+
+    def ask(self, topics: Collection[str] | None = None, *, max_wait_ms: int = 500) -> None:
+        """Send for `topics` now and take the answers later, with `arrived`. A node that was asked and has not answered is not asked again:
+        it would answer only after the first question's wait."""
+        busy = {node for node, _ in self._asked.values()}
+        by_node: dict[int, dict[str, int]] = {}
+        for topic in self.positions if topics is None else topics:
+            by_node.setdefault(self._leader(topic), {})[topic] = self.positions[topic]
+        for node, positions in by_node.items():
+            if node not in busy:
+                self._asked[asyncio.create_task(self._send(node, positions, max_wait_ms))] = node, positions
+
+    def arrived(self) -> list[tuple[str, Item]]:
+        """What has arrived since the last call, without waiting."""
+        return [found for task in list(self._asked) if task.done() for found in self._answer(task)]
 
     async def close(self) -> None:
         for task in self._asked:
             task.cancel()
         await asyncio.gather(*self._asked, return_exceptions=True)
         self._asked.clear()
-
-    def _ask(self, topics: Iterable[str], max_wait_ms: int) -> None:
-        pending = {topic for asked in self._asked.values() for topic in asked}
-        by_node: dict[int, dict[str, int]] = {}
-        for topic in topics:
-            if topic not in pending:
-                by_node.setdefault(self._leader(topic), {})[topic] = self.positions[topic]
-        for node, positions in by_node.items():
-            self._asked[asyncio.create_task(self._send(node, positions, max_wait_ms))] = positions
 
     def _leader(self, topic: str) -> int:
         try:
@@ -118,7 +124,7 @@ class PartitionFetch(Generic[Item]):
         await self._cluster.client.force_metadata_update()
         await asyncio.sleep(_RETRY_AFTER_S)
 
-    async def _first_done(self, timeout_s: float) -> list[asyncio.Task[Any]]:
+    async def _first_done(self, timeout_s: float) -> None:
         woken = asyncio.ensure_future(self._woken.wait())
         try:
             # The broker answers a long poll after its own wait; a little more, so that an idle round is one request, not two.
@@ -126,10 +132,9 @@ class PartitionFetch(Generic[Item]):
         finally:
             woken.cancel()
         self._woken.clear()
-        return [task for task in self._asked if task.done()]
 
     def _answer(self, task: asyncio.Task[Any]) -> list[tuple[str, Item]]:
-        asked = self._asked.pop(task)
+        _, asked = self._asked.pop(task)
         response = task.result()
         if response is None:
             return []
@@ -173,8 +178,8 @@ class PartitionFetch(Generic[Item]):
             )
         if not (error.retriable or error.invalid_metadata):
             raise EngineError(f"{topic}-{self._partition}: fetch refused, {error.__name__}")
-        # Asked again only after the backoff: until then the topic counts as asked.
-        self._asked[asyncio.create_task(self._back_off(error()))] = {topic: asked}
+        # Until the backoff is over the node counts as asked.
+        self._asked[asyncio.create_task(self._back_off(error()))] = self._leader(topic), {topic: asked}
 
 
 class Reader(PartitionFetch[list[Record]]):

@@ -19,7 +19,8 @@ _new_record = tuple.__new__
 class Batches:
     """The record batches of one partition's fetch response that a reader of this isolation level may see.
 
-    `next_offset` is the position after what was iterated: it passes transaction markers and what compaction or an abort removed.
+    `next_offset` is the position after what was iterated: it passes transaction markers and what compaction or an abort removed. `size` is
+    that of the answer in bytes.
     """
 
     def __init__(self, where: str, data: bytes, aborted: Iterable[tuple[int, int]] | None, position: int) -> None:
@@ -28,6 +29,7 @@ class Batches:
         self._aborted = sorted(aborted or (), key=lambda transaction: transaction[1])
         self._aborted_producers: set[int] = set()
         self.next_offset = position
+        self.size = len(data)
 
     def __iter__(self) -> Iterator[Any]:
         while self._records.has_next():

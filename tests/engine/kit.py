@@ -4,14 +4,18 @@ import asyncio
 import json
 import uuid
 from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from typing import Any
 
 from aiokafka import AIOKafkaProducer
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
 from streams.engine.cluster import Cluster, Connection
+from streams.engine.config import EngineConfig
+from streams.engine.engine import Engine
 from streams.engine.fetch import Reader
 from streams.engine.protocol import Record
+from tests.engine.counter import Count, Counter, Factor
 
 
 def unique(name: str) -> str:
@@ -97,3 +101,51 @@ async def eventually(condition: Callable[[], Awaitable[bool]], what: str, within
 
 def as_json(records: Iterable[Any]) -> list[Any]:
     return [json.loads(record.value) for record in records]
+
+
+@dataclass(frozen=True)
+class House:
+    """Topics of one test's own, and engines on them."""
+
+    bootstrap: str
+    config: EngineConfig
+    out: str
+
+    @classmethod
+    async def build(cls, bootstrap: str, partitions: int = 2, inputs: Sequence[str] = ("a", "b"), **settings: Any) -> "House":
+        mark = uuid.uuid4().hex[:8]
+        names = [f"{name}-{mark}" for name in (*inputs, "rerouted", "timers", "changelog", "journal", "out")]
+        dead = [f"{name}.dead-letters" for name in names[: len(inputs) + 2]]
+        compacted = names[len(inputs) + 2]
+        await make_topics(bootstrap, [name for name in [*names, *dead] if name != compacted], partitions)
+        await make_topics(bootstrap, [compacted], partitions, {"cleanup.policy": "compact"})
+        *read, rerouted, timers, changelog, journal, out = names
+        config = EngineConfig(
+            f"app-{mark}", Connection(bootstrap), tuple(read), rerouted, timers, changelog, journal, partitions, "127.0.0.1:6066",
+            session_timeout_ms=6_000, **settings,
+        )  # fmt: skip
+        return cls(bootstrap, config, out)
+
+    def engine(self, **changes: Any) -> "Engine[Count, Factor, dict[str, Any]]":
+        config = replace(self.config, **changes)
+        return Engine(config, Counter(self.out, config.timers))
+
+    async def drain(self, **changes: Any) -> "Engine[Count, Factor, dict[str, Any]]":
+        """Run one engine over everything there is. Returns it, stopped."""
+        engine = self.engine(**changes)
+        async with asyncio.timeout(30):
+            await engine.drain()
+        return engine
+
+    async def tick(self, publisher: Publisher, now_ms: int, *, timestamp_ms: int | None = None, skew: int = 0) -> None:
+        """Publish a tick to every partition."""
+        value = json.dumps({"tick": now_ms, "skew": skew}).encode()
+        for partition in range(self.config.partitions):
+            await publisher.send(self.config.timers, None, value, now_ms if timestamp_ms is None else timestamp_ms, partition=partition)
+
+    async def outputs(self) -> list[tuple[bytes | None, dict[str, Any]]]:
+        return [(record.key, json.loads(record.value or b"")) for record in await read_all(self.bootstrap, self.out)]
+
+    async def totals(self) -> dict[bytes, int]:
+        """The last total told of each key."""
+        return {key: content["total"] for key, content in await self.outputs() if key is not None}

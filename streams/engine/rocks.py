@@ -1,0 +1,181 @@
+"""States in RocksDB: for more state than memory, and for a restart that reads only what it missed.
+
+One folder a partition. Keys by their first byte: `s` + key → framed state, `d` + due time (8 bytes) + key → nothing, `m` + name → the
+store's own facts. State, index and changelog offset of a batch are one write, so that a crash leaves all of it or nothing.
+
+A folder is rebuilt from the changelog, not trusted, when it is of another cluster or another topic of the same name, when it stands
+beyond the changelog's end (a restored backup), or when it is older than tombstones are kept (limits.py).
+"""
+
+import json
+import logging
+import shutil
+import time
+from collections.abc import Iterable, Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Any
+
+from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, ReadOptions, WriteBatch
+
+from streams.engine.framing import NEVER, RESERVED, due_of
+
+log = logging.getLogger(__name__)
+
+_STATE, _DUE, _META = b"s", b"d", b"m"
+_FACTS = _META + b"facts"
+_CACHE_BYTES = 32 << 20
+_WRITE_BUFFER_BYTES = 16 << 20
+
+
+@dataclass(frozen=True, slots=True)
+class Origin:
+    """The changelog a store belongs to. Ids, because a deleted and newly made topic has the same name and other offsets."""
+
+    cluster_id: str
+    topic_id: str
+    partition: int
+
+
+class RocksStore:
+    """States of one partition in the folder `path`. Raises OSError if another process has the folder open."""
+
+    def __init__(self, path: Path, origin: Origin, changelog_end: int, max_age_s: float, *, now_s: float | None = None) -> None:
+        self._path = path
+        self._origin = origin
+        reason = _distrusted(path, origin, changelog_end, max_age_s, time.time() if now_s is None else now_s)
+        if reason is not None:
+            log.warning("%s is rebuilt from the changelog: %s", path, reason)
+            shutil.rmtree(path)
+        self._db = _open(path)
+        self.position = int(self._facts().get("position", 0))
+        self._rebuilding = self.position == 0
+
+    def get(self, key: bytes) -> bytes | None:
+        value: bytes | None = self._db.get(_STATE + key)
+        return value
+
+    def load(self, records: Mapping[bytes, bytes | None], position: int) -> None:
+        # A rebuild writes the index once, at its end: most records read first are replaced by later ones.
+        self.write(records, {} if self._rebuilding else self._dues(records), position, index=not self._rebuilding)
+
+    def loaded(self) -> None:
+        if self._rebuilding:
+            self._index_all()
+            self._rebuilding = False
+
+    def write(self, changes: Mapping[bytes, bytes | None], dues_before: Mapping[bytes, int], position: int, *, index: bool = True) -> None:
+        batch = WriteBatch(raw_mode=True)
+        for key, framed in changes.items():
+            if framed is None:
+                batch.delete(_STATE + key)
+            else:
+                batch.put(_STATE + key, framed)
+            if index:
+                _move(batch, key, dues_before.get(key, NEVER), NEVER if framed is None else due_of(framed))
+        batch.put(_FACTS, self._now(position))
+        self._db.write(batch)
+        self.position = position
+
+    def due(self, now_ms: int) -> list[bytes]:
+        return [key[9:] for key in self._keys(_DUE, _DUE + (now_ms + 1).to_bytes(8, "big"))]
+
+    def starting_with(self, prefixes: Iterable[bytes]) -> set[bytes]:
+        found = {key[1:] for prefix in prefixes for key in self._keys(_STATE + prefix, _after(_STATE + prefix))}
+        return {key for key in found if not key.startswith(RESERVED)}
+
+    def count(self) -> int:
+        return int(self._db.property_int_value("rocksdb.estimate-num-keys") or 0) // 2
+
+    def close(self) -> None:
+        if not self._rebuilding:
+            self._db.put(_FACTS, self._now(self.position))
+        self._db.close()
+
+    def _facts(self) -> dict[str, Any]:
+        facts: dict[str, Any] = json.loads(self._db.get(_FACTS) or b"{}")
+        return facts
+
+    def _now(self, position: int) -> bytes:
+        # While rebuilding the index is missing, so a crash then must begin again.
+        stands_at = 0 if self._rebuilding else position
+        return json.dumps({"origin": asdict(self._origin), "position": stands_at, "written_at_s": time.time()}).encode()
+
+    def _dues(self, records: Mapping[bytes, bytes | None]) -> dict[bytes, int]:
+        keys = list(records)
+        before = self._db.get([_STATE + key for key in keys])
+        return {key: due_of(framed) for key, framed in zip(keys, before, strict=True) if framed}
+
+    def _index_all(self) -> None:
+        batch = WriteBatch(raw_mode=True)
+        for key, framed in self._items(_STATE, _after(_STATE)):
+            _move(batch, key[1:], NEVER, due_of(framed))
+        self._rebuilding = False
+        batch.put(_FACTS, self._now(self.position))
+        self._db.write(batch)
+
+    def _keys(self, start: bytes, end: bytes) -> list[bytes]:
+        return list(self._db.keys(from_key=start, read_opt=_below(end)))
+
+    def _items(self, start: bytes, end: bytes) -> Iterable[tuple[bytes, bytes]]:
+        items: Iterable[tuple[bytes, bytes]] = self._db.items(from_key=start, read_opt=_below(end))
+        return items
+
+
+def _move(batch: Any, key: bytes, before: int, after: int) -> None:
+    if before == after:
+        return
+    if before != NEVER:
+        batch.delete(_DUE + before.to_bytes(8, "big") + key)
+    if after != NEVER:
+        batch.put(_DUE + after.to_bytes(8, "big") + key, b"")
+
+
+def _below(end: bytes) -> Any:
+    options = ReadOptions()
+    options.set_iterate_upper_bound(end)
+    return options
+
+
+def _after(prefix: bytes) -> bytes:
+    """The first key behind all that begin with `prefix`, whose first byte is a letter."""
+    stem = prefix.rstrip(b"\xff")
+    return stem[:-1] + bytes([stem[-1] + 1])
+
+
+def _options() -> Any:
+    options = Options(raw_mode=True)
+    options.create_if_missing(True)
+    options.set_compression_type(DBCompressionType.lz4())
+    options.set_write_buffer_size(_WRITE_BUFFER_BYTES)
+    options.set_keep_log_file_num(2)
+    table = BlockBasedOptions()
+    table.set_block_cache(Cache(_CACHE_BYTES))
+    table.set_bloom_filter(10, False)
+    options.set_block_based_table_factory(table)
+    return options
+
+
+def _open(path: Path) -> Any:
+    path.mkdir(parents=True, exist_ok=True)
+    return Rdict(str(path), _options())
+
+
+def _distrusted(path: Path, origin: Origin, changelog_end: int, max_age_s: float, now_s: float) -> str | None:
+    """Why the folder can't be used, or None."""
+    if not path.exists():
+        return None
+    db = _open(path)
+    try:
+        facts = json.loads(db.get(_FACTS) or b"{}")
+    finally:
+        db.close()
+    if not facts:
+        return "it was never finished"
+    if facts["origin"] != asdict(origin):
+        return "it belongs to another cluster, topic or partition"
+    if facts["position"] > changelog_end:
+        return f"it stands at {facts['position']}, beyond the changelog's end {changelog_end}"
+    if now_s - facts["written_at_s"] > max_age_s:
+        return f"it was last written {(now_s - facts['written_at_s']) / 86_400:.1f} days ago, longer than tombstones are kept"
+    return None

@@ -1,0 +1,138 @@
+"""The states of a partition while records are applied: decoded once, encoded once a transaction, taken back if it fails."""
+
+from collections.abc import Iterable
+from typing import Any, Generic, NamedTuple
+
+from streams.engine.framing import NEVER, frame, unframe, with_due
+from streams.engine.protocol import Output, Processor, State
+from streams.engine.store import Store
+
+
+class TooLarge(Exception):
+    """A state that would exceed its limit of bytes; its key's events of this batch must be refused instead."""
+
+    def __init__(self, key: bytes, size: int) -> None:
+        super().__init__(key, size)
+        self.key = key
+        self.size = size
+
+
+class Entry(NamedTuple, Generic[State]):
+    """A key's state, None if it is not known, and the due time of its next visit in ms."""
+
+    state: State | None
+    due_ms: int
+
+
+UNKNOWN: Entry[Any] = Entry(None, NEVER)
+
+
+class Changes(NamedTuple):
+    """What a transaction changes: records for the changelog, and the same for the store (with moves of due times alone)."""
+
+    records: dict[bytes, bytes | None]
+    stored: dict[bytes, bytes | None]
+    dues_before: dict[bytes, int]
+
+    def outputs(self, topic: str, partition: int, timestamp_ms: int) -> Iterable[Output]:
+        return [Output(topic, key, framed, timestamp_ms, (), partition) for key, framed in self.records.items()]
+
+
+class States(Generic[State]):
+    """States by key over `store`. `find` and `put` while applying; then `changes`, and `settle` or `take_back`."""
+
+    def __init__(self, processor: Processor[State, Any, Any], store: Store, cached: int, state_bytes: int) -> None:
+        self._processor = processor
+        self._store = store
+        self._cached = cached
+        self._state_bytes = state_bytes
+        self._entries: dict[bytes, Entry[State]] = {}
+        self._before: dict[bytes, Entry[State]] = {}
+        self._reserved: dict[bytes, bytes] = {}
+        self.exempt: set[bytes] = set()
+        """Keys whose events are refused for size already; what that refusal adds may exceed the limit."""
+
+    def find(self, key: bytes) -> Entry[State]:
+        """The key's entry as of now. Raises whatever the processor's `load` does."""
+        entry = self._entries.get(key)
+        if entry is None:
+            entry = self._entries[key] = self._stored(key)
+        return entry
+
+    def put(self, key: bytes, before: Entry[State], state: State | None, due_ms: int | None) -> None:
+        """Take note of what came of an event; `before` is what `find` gave."""
+        due = NEVER if due_ms is None or state is None else due_ms
+        if state is not before.state or due != before.due_ms:
+            self._before.setdefault(key, before)
+            self._entries[key] = Entry(state, due)
+
+    def put_reserved(self, key: bytes, framed: bytes) -> None:
+        self._reserved[key] = framed
+
+    def changes(self) -> Changes:
+        """Everything put since the last `settle`. Raises TooLarge."""
+        changes = Changes(dict(self._reserved), dict(self._reserved), {})
+        for key, before in self._before.items():
+            entry = self._entries[key]
+            if before.state is not None:
+                changes.dues_before[key] = before.due_ms
+            if entry.state is before.state:
+                self._moved(key, entry.due_ms, changes)
+            else:
+                changes.records[key] = changes.stored[key] = self._encoded(key, entry)
+        return changes
+
+    def settle(self, changes: Changes, position: int) -> None:
+        """The transaction was committed: the store follows, up to the changelog offset `position`."""
+        self._store.write(changes.stored, changes.dues_before, position)
+        self._before.clear()
+        self._reserved.clear()
+        self.exempt.clear()
+        excess = len(self._entries) - self._cached
+        if excess > 0:
+            for key in list(self._entries)[: excess + self._cached // 10]:
+                del self._entries[key]
+
+    def take_back(self) -> None:
+        """Forget everything put since the last `settle`."""
+        self._entries.update(self._before)
+        self._before.clear()
+        self._reserved.clear()
+
+    def due(self, now_ms: int, revisit: tuple[bytes, ...]) -> list[bytes]:
+        """Keys to visit, in order: due up to `now_ms`, or beginning with one of `revisit`; what was put since `settle` counts."""
+        keys = set(self._store.due(now_ms))
+        if revisit:
+            keys |= self._store.starting_with(revisit)
+        for key in self._before:
+            entry = self._entries[key]
+            if entry.state is not None and (entry.due_ms <= now_ms or key.startswith(revisit)):
+                keys.add(key)
+            else:
+                keys.discard(key)
+        return sorted(keys)
+
+    def committed(self, key: bytes) -> State | None:
+        """The key's state as of the last committed transaction, for reading from outside; leaves no trace in the cache."""
+        entry = self._before.get(key) or self._entries.get(key)
+        return (entry or self._stored(key)).state
+
+    def _stored(self, key: bytes) -> Entry[State]:
+        framed = self._store.get(key)
+        if framed is None:
+            return UNKNOWN
+        version, due_ms, payload = unframe(framed)
+        return Entry(self._processor.load(payload, version), due_ms)
+
+    def _encoded(self, key: bytes, entry: Entry[State]) -> bytes | None:
+        if entry.state is None:
+            return None
+        payload = self._processor.dump(entry.state)
+        if len(payload) > self._state_bytes and key not in self.exempt:
+            raise TooLarge(key, len(payload))
+        return frame(self._processor.state_version, entry.due_ms, payload)
+
+    def _moved(self, key: bytes, due_ms: int, changes: Changes) -> None:
+        framed = self._store.get(key)
+        if framed is not None:
+            changes.stored[key] = with_due(framed, due_ms)
