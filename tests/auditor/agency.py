@@ -109,7 +109,8 @@ def _close(contract: Contract, case: Handover, event: replies.CaseClosed) -> Non
         _settle(contract, case, mine, event, view)
     elif event.data.reason == "recalled":
         contract.waiting.update(dict.fromkeys(mine, "recalled"))
-        contract.attention.raise_("recalled")
+        if any(view.books.principal[one] > 0 for one in mine):
+            contract.attention.raise_("recalled")
     else:
         contract.exhausted.update(mine)
     if with_status:

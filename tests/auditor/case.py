@@ -305,7 +305,7 @@ class Contract:
         taken, overdue = view.steps_of_cycle(), view.overdue()
         if self.status not in ("Due", "Reminded", "Held") or self.ladder_ended_told or not taken or not overdue:
             return
-        if any(view.rung(one) < len(view.policy.steps) for one in overdue):
+        if not view.policy.steps or any(view.rung(one) < len(view.policy.steps) for one in overdue):
             return
         self.ladder_ended_told = True
         self.attention.raise_("ladder_ended")
