@@ -16,10 +16,12 @@ from pydantic_settings import BaseSettings, PydanticBaseSettingsSource, Settings
 from mahnlauf.failures import BadInput
 from mahnlauf.state import state_folder
 from mahnlauf.toml_lines import line_of
+from streams.engine.limits import Limits
 
 PREFIX = "MAHNLAUF_"
 DEFAULT_FILE = "mahnlauf.toml"
 LOOPBACK = "127.0.0.1"
+LIMITS = Limits()
 
 Port: TypeAlias = Annotated[int, Field(ge=0, le=65_535)]
 
@@ -60,9 +62,9 @@ class Worker(Section):
     state_folder: Path = Field(default_factory=lambda: state_folder() / "worker")
     state_version: Annotated[int, Field(ge=1)] | None = None
     """Version of the state records to write; None: the newest this release knows. Lower during a roll (architecture 3)."""
-    batch_records: Annotated[int, Field(ge=1, le=50_000)] = 5_000
-    batch_bytes: Annotated[int, Field(ge=1 << 16, le=1 << 26)] = 8 << 20
-    batch_age_ms: Annotated[int, Field(ge=0, le=10_000)] = 20
+    batch_records: Annotated[int, Field(ge=1, le=50_000)] = LIMITS.batch_records
+    batch_bytes: Annotated[int, Field(ge=1 << 16, le=1 << 26)] = LIMITS.batch_bytes
+    batch_ms: Annotated[int, Field(ge=1, le=10_000)] = int(LIMITS.batch_seconds * 1000)
     session_timeout_ms: Annotated[int, Field(ge=1_000, le=300_000)] = 10_000
     instance_id: str | None = None
     host: str = LOOPBACK
@@ -76,13 +78,9 @@ class Connector(Section):
     hosts: Literal["sandbox", "live"] = "sandbox"
     """`live` is written by hand: nothing reaches a real agency by default."""
     sandbox_url: Annotated[str, Field(pattern=r"^https?://")] = f"http://{LOOPBACK}:8091"
-    app: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")] = "connector"
-    state_folder: Path = Field(default_factory=lambda: state_folder() / "connector")
+    app: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")] = "mahnlauf-connector"
     host: str = LOOPBACK
     port: Port = 6067
-    master_key_file: Path | None = None
-    master_key_variable: str | None = None
-    """The key that wraps the keys of debtors' free text (architecture 6): 32 bytes in base64."""
 
 
 class Account(Section):
@@ -92,22 +90,14 @@ class Account(Section):
     account: Annotated[str, Field(pattern=r"^[^/\s]+$")]
     agency: str
     mode: Literal["test", "live"] = "test"
-    customer_id: str
-    settings: dict[str, str] = Field(default_factory=dict)
+    url: Annotated[str, Field(pattern=r"^https?://")] | None = None
+    """The agency's address for this mode; with connector.hosts = "sandbox" the sandbox is asked instead."""
+    customer_number: str
     secret_file: Path | None = None
     secret_variable: str | None = None
-    per_second: Annotated[float, Field(gt=0)] = 5.0
-    per_day: Annotated[int, Field(ge=1)] | None = None
-    hours: Annotated[str, Field(pattern=r"^\d\d:\d\d-\d\d:\d\d$")] | None = None
-    pause: bool = False
-
-
-class Console(Section):
-    """Web pages for the creditor's people."""
-
-    database: str = "sqlite"
-    host: str = LOOPBACK
-    port: Port = 8090
+    per_second: Annotated[float, Field(gt=0)] = 20.0
+    paused: str = ""
+    """A reason for which nothing is sent now; empty: none."""
 
 
 class Log(Section):
@@ -125,7 +115,6 @@ class Settings(BaseSettings):
     kafka: Kafka = Kafka()
     worker: Worker = Field(default_factory=Worker)
     connector: Connector = Field(default_factory=Connector)
-    console: Console = Console()
     log: Log = Log()
     accounts: tuple[Account, ...] = ()
 
@@ -203,7 +192,6 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "kafka": Kafka,
     "worker": Worker,
     "connector": Connector,
-    "console": Console,
     "log": Log,
     "accounts": Account,
 }

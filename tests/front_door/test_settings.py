@@ -19,14 +19,14 @@ level = "debug"
 tenant = "acme"
 account = "main"
 agency = "atriga"
-customer_id = "4711"
+customer_number = "4711"
 secret_variable = "ATRIGA_SECRET"
 
 [[accounts]]
 tenant = "acme"
 account = "second"
 agency = "atriga"
-customer_id = "4712"
+customer_number = "4712"
 """
 
 
@@ -68,11 +68,11 @@ def test_a_named_file_that_is_not_there_is_an_error(tmp_path: Path) -> None:
         ("bootstrap =", "botstrap =", "mahnlauf.toml:3: kafka.botstrap: there is no such setting; there are: bootstrap, ca_file"),
         ("[log]", "[logs]", "mahnlauf.toml:6: logs: there is no such setting; there are: accounts, connector"),
         (
-            'customer_id = "4712"',
+            'customer_number = "4712"',
             'customer = "4712"',
             "mahnlauf.toml:20: accounts.1.customer: there is no such setting; there are: account",
         ),
-        ('customer_id = "4712"', "", "mahnlauf.toml:16: accounts.1.customer_id: Field required"),
+        ('customer_number = "4712"', "", "mahnlauf.toml:16: accounts.1.customer_number: Field required"),
         ("[kafka]", "[kafka", "mahnlauf.toml: not TOML: Expected ']' at the end of a table declaration (at line 2"),
         ('level = "debug"', 'level = "loud"', "mahnlauf.toml:7: log.level: Input should be 'debug', 'info', 'warning' or 'error'"),
     ],
