@@ -33,7 +33,7 @@ class Capabilities:
 class AccountConfig:
     """One agency account of a tenant, as settings tell it. `url`: the agency's address for this mode. `per_second`: requests at most.
 
-    `paused`: nothing is sent, what should go is parked.
+    `paused`: a reason for which nothing is sent now and what should go is parked; empty: none.
     """
 
     tenant: str
@@ -44,7 +44,7 @@ class AccountConfig:
     customer_number: str
     authentication_code: str = field(repr=False)
     per_second: float = 20.0
-    paused: bool = False
+    paused: str = ""
 
     @property
     def key(self) -> str:

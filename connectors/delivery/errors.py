@@ -12,13 +12,11 @@ class AgencyError(Exception):
 
     `again`: the same request may be answered otherwise later.
     `maybe_taken`: the agency may have acted on it, so it is asked about before anything is sent again.
-    `account_wide`: it concerns whoever sends on this account now, not this one case.
     `reason`: short and stable, for a metric's label and for `case.failed`.
     """
 
     again = False
     maybe_taken = False
-    account_wide = False
     reason = "agency_error"
 
 
@@ -26,7 +24,6 @@ class Unavailable(AgencyError):
     """The request did not reach the agency, or it only asked for something."""
 
     again = True
-    account_wide = True
     reason = "agency_unavailable"
 
 
@@ -34,7 +31,6 @@ class RateLimited(AgencyError):
     """The agency asks for patience; nothing was done. `after_s`: for how long, if it says so."""
 
     again = True
-    account_wide = True
     reason = "rate_limited"
 
     def __init__(self, message: str, after_s: float | None = None) -> None:
@@ -54,7 +50,6 @@ class CredentialsRefused(AgencyError):
     """The agency does not know the account's credentials: nothing of the account can go until a person has mended them."""
 
     again = True
-    account_wide = True
     reason = "credentials_refused"
 
 

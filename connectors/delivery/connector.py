@@ -1,0 +1,313 @@
+"""The connector as a process: a member of a group that divides the outboxes, with what all its partitions share.
+
+    connector = Connector(config, AGENCIES)
+    await connector.run()     # until `stop` is called; raises what a person must see
+    connector.url             # its pages, once `run` has begun (`pages.py`)
+
+Several connectors divide the accounts among themselves: an account has one owner at any time, and a connector that is killed is replaced by
+another, or by itself, from what stands on Kafka.
+"""
+
+import asyncio
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from connectors.delivery.agency import AccountConfig, OpenAgency
+from connectors.delivery.calendar import Calendar
+from connectors.delivery.debtors import Debtors
+from connectors.delivery.errors import AgencyError
+from connectors.delivery.metrics import Metrics
+from connectors.delivery.owner import AccountOwner, Pace
+from connectors.delivery.pages import Pages
+from connectors.delivery.partition import INPUTS, Partition, Surroundings
+from connectors.delivery.replies import moment
+from connectors.web import WebServer
+from schemas import topics
+from streams.engine.cluster import Cluster, Connection
+from streams.engine.deadletter import of_exception
+from streams.engine.errors import EngineError, Fenced, Stopped, TransactionFailed, Unreachable
+from streams.engine.group import Group
+
+log = logging.getLogger(__name__)
+
+AGAIN_S: Final = 0.5
+AGAIN_S_MAX: Final = 10.0
+FAILURES_MAX: Final = 3
+"""Unexpected exceptions in a row after which a partition stands still: the fourth would not go better."""
+
+
+class ConfigError(ValueError):
+    """The configuration can't be used; the message says what and where."""
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectorConfig:
+    """`app` names the group and the transactional ids. `host` and `port` of the status pages; port 0 takes a free one.
+
+    `instance` makes the membership static: a restart within the session timeout goes on at once with the same partitions.
+    """
+
+    connection: Connection
+    accounts: tuple[AccountConfig, ...]
+    app: str = "mahnlauf-connector"
+    host: str = "127.0.0.1"
+    port: int = 0
+    pace: Pace = field(default_factory=Pace)
+    instance: str | None = None
+    session_timeout_ms: int = 10_000
+    stop_within_s: float = 5.0
+
+
+class Connector:
+    """See the module's first lines. `agencies` makes adapters by agency name. Raises ConfigError."""
+
+    def __init__(self, config: ConnectorConfig, agencies: Mapping[str, OpenAgency]) -> None:
+        self.config = config
+        self.metrics = Metrics()
+        self._agencies = agencies
+        self._accounts = _by_key(config.accounts, agencies)
+        self._server = WebServer(Pages(self).app(), config.host, config.port)
+        self._stopped = asyncio.Event()
+        self._held: dict[int, tuple[Partition, asyncio.Task[None]]] = {}
+        self._halted: dict[int, str] = {}
+        self._closing: set[asyncio.Task[None]] = set()
+        self._group: Group | None = None
+        self._around: Surroundings | None = None
+        self._calendar: Calendar | None = None
+        self._debtors_read = False
+
+    def stop(self) -> None:
+        """Let `run` end: what is under way is finished, at most `stop_within_s` long."""
+        self._stopped.set()
+
+    async def run(self) -> None:
+        """Deliver until stopped. Raises EngineError where nothing automatic is right any more."""
+        await self._server.start()
+        try:
+            await self._connected()
+        except ExceptionGroup as group:
+            raise first_of(group) from None
+        finally:
+            await self._server.stop()
+
+    async def _connected(self) -> None:
+        cluster = Cluster(self.config.connection, self._client_id)
+        await cluster.start()
+        try:
+            await self._informed(cluster)
+        finally:
+            await cluster.stop()
+
+    async def _informed(self, cluster: Cluster) -> None:
+        debtors = Debtors(self.config.connection, self._client_id, await cluster.partitions(topics.DEBTORS))
+        calendar = self._calendar = Calendar(cluster, self._day_moved)
+        await debtors.start()
+        try:
+            await calendar.start()
+            self._around = await self._surroundings(cluster, debtors, calendar)
+            async with asyncio.TaskGroup() as tasks:
+                following = [tasks.create_task(debtors.run()), tasks.create_task(calendar.run())]
+                await debtors.caught_up()
+                self._debtors_read = True
+                await self._take_part()
+                for task in following:
+                    task.cancel()
+        finally:
+            await calendar.stop()
+            await debtors.stop()
+
+    @property
+    def address(self) -> str:
+        """host:port of the pages."""
+        return f"{self._server.host}:{self._server.port}"
+
+    @property
+    def url(self) -> str:
+        return self._server.url
+
+    @property
+    def _client_id(self) -> str:
+        return f"{self.config.app}@{self.address}"
+
+    async def _surroundings(self, cluster: Cluster, debtors: Debtors, calendar: Calendar) -> Surroundings:
+        config = self.config
+        counts = {topic: await cluster.partitions(topic) for topic in (*INPUTS, topics.LEDGER, topics.REPLIES)}
+        if len(set(counts.values())) > 1:
+            raise EngineError(f"these topics must have the same number of partitions: {counts}")
+        return Surroundings(
+            connection=config.connection,
+            cluster=cluster,
+            group_id=config.app,
+            client_id=self._client_id,
+            partitions=counts[topics.OUTBOX],
+            accounts=self._accounts,
+            agencies=self._agencies,
+            debtors=debtors,
+            calendar=calendar,
+            metrics=self.metrics,
+            pace=config.pace,
+        )
+
+    async def _take_part(self) -> None:
+        config = self.config
+        group = self._group = Group(
+            config.connection,
+            config.app,
+            INPUTS,
+            address=self.address,
+            moved=self._moved,
+            instance=config.instance,
+            session_timeout_ms=config.session_timeout_ms,
+        )
+        await group.start()
+        stopped = asyncio.create_task(self._stopped.wait())
+        ends: list[asyncio.Future[Any]] = [stopped, group.failed]
+        try:
+            await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
+            if group.failed.done():
+                group.failed.result()
+        finally:
+            stopped.cancel()
+            await self._give_up_all()
+            await group.stop()
+
+    async def _give_up_all(self) -> None:
+        held, self._held = list(self._held.values()), {}
+        try:
+            async with asyncio.timeout(self.config.stop_within_s):
+                await asyncio.gather(*(partition.drain() for partition, _ in held))
+        except TimeoutError:
+            log.info("what is under way is left; whoever takes over asks the agency about it")
+        for _, task in held:
+            task.cancel()
+        await asyncio.gather(*(task for _, task in held), *self._closing, return_exceptions=True)
+
+    def _moved(self, taken: frozenset[int], given_up: frozenset[int]) -> None:
+        for number in given_up:
+            _, task = self._held.pop(number)
+            task.cancel()
+            self._closing.add(task)
+            task.add_done_callback(self._closing.discard)
+        for number in taken:
+            self._take(number)
+
+    def _take(self, number: int) -> None:
+        assert self._around is not None
+        partition = Partition(number, self._around)
+        task = asyncio.create_task(self._own(number, partition), name=f"partition {number}")
+        self._held[number] = (partition, task)
+
+    async def _own(self, number: int, partition: Partition) -> None:
+        """Run the partition, and take it again from its committed state after what can pass."""
+        failures = tries = 0
+        while number in self._held:
+            try:
+                await partition.run()
+            except Exception as raised:
+                error = first_of(raised)
+                failures = 0 if isinstance(error, Fenced | TransactionFailed | Unreachable) else failures + 1
+                self.metrics.transactions.labels("fenced" if isinstance(error, Fenced) else "aborted").inc()
+                if isinstance(error, Stopped) or failures > FAILURES_MAX:
+                    self._halt(number, error)
+                    return
+                log.warning("partition %d: %s; it is taken again", number, _told(error))
+            await asyncio.sleep(min(AGAIN_S * 2**tries, AGAIN_S_MAX))
+            tries = min(tries + 1, 10)
+            await self._confirmed(number)
+            partition = self._around_again(number)
+
+    def _around_again(self, number: int) -> Partition:
+        assert self._around is not None
+        partition = Partition(number, self._around)
+        _, task = self._held[number]
+        self._held[number] = (partition, task)
+        return partition
+
+    async def _confirmed(self, number: int) -> None:
+        """Returns when the group has the number as ours: a paused process must not fence the rightful owner."""
+        assert self._group is not None
+        while True:
+            try:
+                if await self._group.confirmed(number):
+                    return
+            except EngineError as error:
+                log.warning("partition %d: the group can't be asked: %s", number, error)
+            await asyncio.sleep(AGAIN_S)
+
+    def _halt(self, number: int, error: Exception) -> None:
+        self._halted[number] = _told(error)
+        log.critical("partition %d stands still: %s", number, _told(error))
+
+    def _day_moved(self) -> None:
+        for owner in self.owners:
+            owner.feed.look_now()
+
+    @property
+    def owners(self) -> list[AccountOwner]:
+        """The accounts this connector owns now."""
+        return [owner for partition, _ in self._held.values() for owner in partition.owners.values()]
+
+    @property
+    def ready(self) -> bool:
+        """Whether everything is read that is needed to deliver, and the partitions that were given are taken."""
+        joined = self._group is not None and self._group.joined
+        return joined and self._debtors_read and all(partition.running for partition, _ in self._held.values())
+
+    async def status(self) -> dict[str, Any]:
+        """What a person or a script wants to know. `lag` counts commands not finished, as the broker sees it now; 0 and 0 is idle."""
+        # In this order: what has left the first input by now stands on the second.
+        lag = {topic: await self._lag(topic) for topic in INPUTS}
+        now_ms = self._calendar.now_ms if self._calendar else 0
+        return {
+            "ready": self.ready,
+            "calendar": moment(now_ms).isoformat() if now_ms else None,
+            "partitions": sorted(self._held),
+            "halted": {str(number): reason for number, reason in self._halted.items()},
+            "lag": lag,
+            "unfinished": sum(partition.unfinished for partition, _ in self._held.values()),
+            "parked": sum(owner.parked for owner in self.owners),
+            "accounts": {owner.key: owner.status() for owner in self.owners},
+        }
+
+    async def _lag(self, topic: str) -> int:
+        running = [partition for partition, _ in self._held.values() if partition.running]
+        return sum(await asyncio.gather(*(partition.lag(topic) for partition in running)))
+
+    async def read_feeds(self) -> dict[str, str]:
+        """Look at every feed now; returns when the replies they brought are committed. By account: the cursor, or why not."""
+        return {owner.key: await _read_feed(owner) for owner in self.owners if owner.has_feed}
+
+
+async def _read_feed(owner: AccountOwner) -> str:
+    try:
+        await owner.feed.read()
+    except AgencyError as error:
+        return error.reason
+    return owner.feed.cursor or ""
+
+
+def _by_key(accounts: tuple[AccountConfig, ...], agencies: Mapping[str, OpenAgency]) -> dict[str, AccountConfig]:
+    by_key: dict[str, AccountConfig] = {}
+    for account in accounts:
+        if account.agency not in agencies:
+            raise ConfigError(f"account {account.key}: there is no agency {account.agency!r}; there are {', '.join(sorted(agencies))}")
+        if account.per_second <= 0:
+            raise ConfigError(f"account {account.key}: per_second must be more than 0")
+        if account.key in by_key:
+            raise ConfigError(f"account {account.key} stands there twice")
+        by_key[account.key] = account
+    return by_key
+
+
+def _told(error: Exception) -> str:
+    """What an error says to a person; of an unexpected one only its class and place, since its message may hold anything."""
+    return str(error) if isinstance(error, EngineError) else of_exception(error).detail
+
+
+def first_of(error: Exception) -> Exception:
+    """The error that counts, of those that ended a group of tasks."""
+    while isinstance(error, ExceptionGroup):
+        error = next((each for each in error.exceptions if isinstance(each, EngineError)), error.exceptions[0])
+    return error

@@ -1,0 +1,62 @@
+"""Whether anything can go to an agency now: its patience (429), its being away, the account's own limit and pause.
+
+Wall-clock time alone counts here. After failures in a row the gate closes for a growing while, so that an agency that is down is asked
+once in a while and not by every case; the first success opens it.
+"""
+
+from collections.abc import Callable
+from typing import Final
+
+from aiolimiter import AsyncLimiter
+
+from connectors.delivery.errors import AgencyError, CredentialsRefused, RateLimited
+
+FAILURES_IN_A_ROW: Final = 3
+"""Failures after which the agency counts as away: one can be a hiccup, and waiting for more costs a timeout each."""
+CLOSED_S: Final = 1.0
+CLOSED_S_MAX: Final = 60.0
+RATE_LIMITED_S: Final = 5.0
+"""How long to be patient where the agency does not say it."""
+
+
+class Gate:
+    """One account's gate. `clock` gives monotonic seconds; `per_second` requests at most; `shut` is the reason why nothing goes at all."""
+
+    def __init__(self, per_second: float, *, shut: str = "", clock: Callable[[], float]) -> None:
+        self.limiter = AsyncLimiter(max(per_second, 1.0), max(1.0, 1.0 / per_second))
+        self._shut = shut
+        self._clock = clock
+        self._reason = ""
+        self._failures = 0
+        self._closings = 0
+        self._opens_at = 0.0
+
+    @property
+    def closed_for_s(self) -> float:
+        """Seconds until something can go; infinite while nothing goes at all."""
+        return float("inf") if self._shut else max(self._opens_at - self._clock(), 0.0)
+
+    @property
+    def reason(self) -> str:
+        """Why it is closed; empty while it is open."""
+        return self._shut or (self._reason if self.closed_for_s else "")
+
+    def passed(self) -> None:
+        """The agency answered."""
+        self._failures = self._closings = 0
+
+    def failed(self, error: AgencyError) -> None:
+        """A request came to nothing that may be otherwise later. Those that were under way when the gate closed don't count again."""
+        if isinstance(error, RateLimited):
+            self._close(error, RATE_LIMITED_S if error.after_s is None else error.after_s)
+        elif isinstance(error, CredentialsRefused):
+            self._close(error, CLOSED_S_MAX)
+        elif not self.closed_for_s:
+            self._failures += 1
+            if self._failures >= FAILURES_IN_A_ROW:
+                self._close(error, min(CLOSED_S * 2.0 ** min(self._closings, 10), CLOSED_S_MAX))
+                self._closings += 1
+
+    def _close(self, error: AgencyError, for_s: float) -> None:
+        self._opens_at = max(self._opens_at, self._clock() + for_s)
+        self._reason = error.reason

@@ -1,0 +1,66 @@
+"""The connector's pages: /status for people and scripts, /metrics, /healthz, /readyz, and POST /poll, which looks at the feeds now."""
+
+from typing import Any, Protocol
+
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from connectors.delivery.metrics import Metrics
+from connectors.delivery.owner import AccountOwner
+
+
+class Reporting(Protocol):
+    """What the pages tell of."""
+
+    metrics: Metrics
+
+    @property
+    def owners(self) -> list[AccountOwner]: ...
+
+    @property
+    def ready(self) -> bool: ...
+
+    async def status(self) -> dict[str, Any]: ...
+
+    async def read_feeds(self) -> dict[str, str]: ...
+
+
+class Pages:
+    """The pages of one connector."""
+
+    def __init__(self, connector: Reporting) -> None:
+        self._connector = connector
+
+    def app(self) -> Starlette:
+        return Starlette(
+            routes=[
+                Route("/status", self._status),
+                Route("/poll", self._poll, methods=["POST"]),
+                Route("/metrics", self._metrics),
+                Route("/healthz", self._alive),
+                Route("/readyz", self._ready),
+            ]
+        )
+
+    async def _status(self, request: Request) -> Response:
+        return JSONResponse(await self._connector.status())
+
+    async def _poll(self, request: Request) -> Response:
+        return JSONResponse(await self._connector.read_feeds())
+
+    async def _metrics(self, request: Request) -> Response:
+        metrics = self._connector.metrics
+        for owner in self._connector.owners:
+            metrics.parked.labels(owner.key).set(owner.parked)
+            metrics.gate_open.labels(owner.key).set(owner.gate.closed_for_s == 0)
+        return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
+
+    async def _alive(self, request: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+    async def _ready(self, request: Request) -> Response:
+        ready = self._connector.ready
+        return PlainTextResponse("ready\n" if ready else "not ready\n", 200 if ready else 503)

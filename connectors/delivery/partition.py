@@ -1,0 +1,178 @@
+"""One partition number of the connector, from taking it to giving it up: commands to outboxes, and the accounts whose outbox it is.
+
+Taking follows the engine's order: the producer first (it fences whoever had the number), then the committed offsets, then the ledger, then
+reading. Any error gives the number up as it stands on Kafka; the next owner, often we ourselves, begins there.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Mapping
+from contextlib import AsyncExitStack
+from dataclasses import dataclass
+from typing import Final
+
+from connectors.delivery.absent import Absent, absent_account
+from connectors.delivery.agency import AccountConfig, OpenAgency
+from connectors.delivery.book import Book, Clock, Contents, Entry, recovered
+from connectors.delivery.debtors import Debtors
+from connectors.delivery.dispatch import dispatched
+from connectors.delivery.ledger import LedgerUnreadable
+from connectors.delivery.metrics import Metrics
+from connectors.delivery.owner import AccountOwner, Pace
+from connectors.delivery.progress import Progress
+from schemas import codec, topics
+from schemas.commands import CommandEvent
+from streams.engine.cluster import Cluster, Connection
+from streams.engine.errors import Stopped
+from streams.engine.fetch import Reader
+from streams.engine.placing import partition_of
+from streams.engine.protocol import Output, Record
+from streams.engine.transaction import TransactionalWriter
+
+log = logging.getLogger(__name__)
+
+INPUTS: Final = (topics.COMMANDS, topics.OUTBOX)
+IN_HAND_MAX: Final = 2_000
+"""Commands read from an outbox and not finished: more would only fill memory, a lane is served one at a time."""
+_POLL_MS: Final = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Surroundings:
+    """What all partitions of a connector share."""
+
+    connection: Connection
+    cluster: Cluster
+    group_id: str
+    client_id: str
+    partitions: int
+    accounts: Mapping[str, AccountConfig]
+    agencies: Mapping[str, OpenAgency]
+    debtors: Debtors
+    calendar: Clock
+    metrics: Metrics
+    pace: Pace
+
+
+class Partition:
+    """`run` works until it is cancelled. Raises what the engine raises, and Stopped for a ledger that can't be read."""
+
+    def __init__(self, number: int, around: Surroundings) -> None:
+        self.number = number
+        self.owners: dict[str, AccountOwner] = {}
+        self.progress: dict[str, Progress] = {}
+        self.running = False
+        self._around = around
+        self._draining = False
+
+    async def run(self) -> None:
+        around = self._around
+        async with AsyncExitStack() as stack:
+            writer = TransactionalWriter(around.connection, f"{around.group_id}-{self.number}", client_id=around.client_id)
+            stack.push_async_callback(writer.stop)
+            await writer.start()
+            reader = await self._reader()
+            stack.push_async_callback(reader.close)
+            book = self._book(await self._contents(), writer)
+            async with asyncio.TaskGroup() as tasks:
+                tasks.create_task(book.run(), name=f"ledger of partition {self.number}")
+                for account in self._accounts_here():
+                    self._own(account, book, tasks, stack)
+                for key in {f"{known.tenant}/{known.account}" for known in book.contents.handovers.values() if known.parked}:
+                    self._owner(key, book, tasks, stack)
+                self.running = True
+                log.info("partition %d: taken; %d handovers known", self.number, len(book.contents.handovers))
+                await self._read(reader, book, tasks, stack)
+
+    async def drain(self) -> None:
+        """Read nothing more; returns when what was read is finished."""
+        self._draining = True
+        while any(at.unfinished for at in self.progress.values()):
+            await asyncio.sleep(0.02)
+
+    @property
+    def unfinished(self) -> int:
+        return sum(at.unfinished for at in self.progress.values())
+
+    async def lag(self, topic: str) -> int:
+        """Offsets of an input that are not committed as finished, as the broker sees it now."""
+        ends = await self._around.cluster.high_watermarks([topic], self.number)
+        return ends[topic] - self.progress[topic].committed
+
+    async def _reader(self) -> Reader:
+        cluster = self._around.cluster
+        committed = await cluster.committed(self._around.group_id, INPUTS, self.number)
+        starts = await cluster.log_starts(INPUTS, self.number)
+        reader = Reader(cluster, INPUTS, self.number)
+        for topic in INPUTS:
+            reader.seek(topic, committed.get(topic, starts[topic]))
+            self.progress[topic] = Progress(reader.positions[topic])
+        return reader
+
+    async def _contents(self) -> Contents:
+        try:
+            return await recovered(self._around.cluster, self.number)
+        except LedgerUnreadable as error:
+            raise Stopped(f"{topics.LEDGER}-{self.number}: {error}") from None
+
+    def _book(self, contents: Contents, writer: TransactionalWriter) -> Book:
+        around = self._around
+        return Book(self.number, contents, writer, around.calendar, self._agency_of, self.progress, around.group_id, self._wrote)
+
+    def _agency_of(self, key: str) -> str:
+        known = self._around.accounts.get(key)
+        return known.agency if known else Absent.capabilities.agency
+
+    def _wrote(self, outputs: Iterable[Output]) -> None:
+        self._around.metrics.transactions.labels("committed").inc()
+        for output in outputs:
+            self._around.metrics.written.labels(output.topic).inc()
+
+    def _accounts_here(self) -> list[AccountConfig]:
+        around = self._around
+        return [account for key, account in around.accounts.items() if partition_of(key.encode(), around.partitions) == self.number]
+
+    def _owner(self, key: str, book: Book, tasks: asyncio.TaskGroup, stack: AsyncExitStack) -> AccountOwner:
+        return self.owners.get(key) or self._own(absent_account(key), book, tasks, stack)
+
+    def _own(self, account: AccountConfig, book: Book, tasks: asyncio.TaskGroup, stack: AsyncExitStack) -> AccountOwner:
+        around = self._around
+        agency = around.agencies[account.agency](account) if account.key in around.accounts else Absent()
+        stack.push_async_callback(agency.close)
+        owner = AccountOwner(account, agency, book, around.debtors, around.metrics, tasks, around.pace)
+        self.owners[account.key] = owner
+        owner.start()
+        return owner
+
+    async def _read(self, reader: Reader, book: Book, tasks: asyncio.TaskGroup, stack: AsyncExitStack) -> None:
+        while not self._draining:
+            found = await reader.poll(self._wanted(), max_wait_ms=_POLL_MS)
+            if self._draining:
+                break  # read again by the next owner
+            for topic, records in found:
+                self._begin(topic, records)
+            for topic, at in self.progress.items():
+                at.position = reader.positions[topic]
+            for topic, records in found:
+                if topic == topics.COMMANDS:
+                    await book.write(dispatched(records, book.contents.routes))
+                else:
+                    await self._hand_over(records, book, tasks, stack)
+            if not found and any(at.done != at.committed for at in self.progress.values()):
+                await book.write(Entry())
+
+    def _wanted(self) -> tuple[str, ...]:
+        return INPUTS if self.progress[topics.OUTBOX].unfinished < IN_HAND_MAX else (topics.COMMANDS,)
+
+    def _begin(self, topic: str, records: list[Record]) -> None:
+        for record in records:
+            self.progress[topic].begin(record.offset)
+
+    async def _hand_over(self, records: list[Record], book: Book, tasks: asyncio.TaskGroup, stack: AsyncExitStack) -> None:
+        for record in records:
+            try:
+                command: CommandEvent = codec.decode(topics.OUTBOX, record.value, record.headers)
+            except codec.Unreadable as error:
+                # Only a connector writes here, and only what it could read; another release's command waits for that release.
+                raise Stopped(f"{topics.OUTBOX}-{self.number} offset {record.offset}: {error}") from None
+            self._owner((record.key or b"").decode(), book, tasks, stack).take(command, record.offset)

@@ -1,0 +1,178 @@
+"""What the tests of delivery share: a tenant of a test's own on the shared broker, its commands, debtors and ticks, and the replies."""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import replace
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+
+from aiokafka.admin import AIOKafkaAdminClient
+
+from connectors.agencies.atriga.client import Atriga
+from connectors.delivery.agency import AccountConfig, OpenAgency
+from connectors.delivery.connector import Connector, ConnectorConfig
+from connectors.delivery.owner import Pace
+from connectors.delivery.replies import milliseconds
+from connectors.sandbox.app import Sandbox
+from schemas import codec, ids, topics
+from schemas.commands import CaseRecall, CaseRefresh, CaseReportPayment, CaseSubmit, CommandEvent
+from schemas.timers import ClockTicked
+from streams.engine.cluster import Connection
+from tests.engine.kit import Publisher, eventually, make_topics, read_all, unique
+
+PARTITIONS = 4
+NEEDED = (
+    *(topics.COMMANDS, topics.REPLIES, topics.OUTBOX, topics.LEDGER, topics.DEBTORS, topics.TIMERS, topics.INBOX),
+    topics.dead_letters(topics.COMMANDS),
+)
+GROUP = "delivery-tests"
+"""One group for all tests: each begins where the one before ended."""
+BEGINNING = datetime(2025, 3, 3, 12, tzinfo=UTC)
+PACE = Pace(feed_interval_s=0.1, again_s=0.2)
+
+
+async def need_topics(bootstrap: str) -> None:
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    missing = set(NEEDED) - set(await admin.list_topics())
+    await admin.close()
+    if missing:
+        await make_topics(bootstrap, sorted(missing), PARTITIONS)
+
+
+class Tenant:
+    """A creditor of this test's own: what the processor and the upstream would write of it, and what the connector answers."""
+
+    def __init__(self, bootstrap: str, sandbox: Sandbox, publisher: Publisher) -> None:
+        self.bootstrap = bootstrap
+        self.name = unique("acme")
+        self.account = AccountConfig(self.name, "main", "atriga", "test", sandbox.url, "10001", "s3cret", per_second=1_000)
+        self.sandbox = sandbox
+        self._publisher = publisher
+        self._written = 0
+
+    def handover(self, contract: str, attempt: int = 1) -> str:
+        return ids.handover_id(ids.contract_key(self.name, contract), 1, attempt)
+
+    async def describe(self, contract: str, **address: str | None) -> None:
+        where = {"street": "Hauptstr. 1", "postal_code": "60311", "city": "Frankfurt", "country": "DE", **address}
+        data = {"kind": "consumer", "first_name": "Erika", "last_name": "Muster", "addresses": [where]}
+        event = codec.event_classes(topics.DEBTORS)["debtor.described"].model_validate(
+            {**self._envelope(contract), "type": "debtor.described", "data": data}, strict=False
+        )
+        await self._send(topics.DEBTORS, contract, codec.encode(event))
+
+    async def erase(self, contract: str) -> None:
+        await self._send(topics.DEBTORS, contract, None)
+
+    async def submit(self, contract: str, *, account: str = "main", described: bool = True) -> str:
+        """Order a handover of 40.00; returns its id."""
+        if described:
+            await self.describe(contract)
+        claim = {"invoice_id": "i-1", "issued_on": date(2025, 1, 1), "due_on": date(2025, 1, 15), "amount": 4000, "open": 4000}
+        data = {
+            "attempt": 1,
+            "agency_account": account,
+            "claims": ({**claim, "costs": 0, "interest": 0},),
+            "currency": "EUR",
+            "open_amount": 4000,
+            "costs": 0,
+            "interest": 0,
+        }
+        return await self._command(CaseSubmit, contract, data)
+
+    async def recall(self, contract: str, reason: str = "ordered") -> str:
+        return await self._command(CaseRecall, contract, {"reason": reason})
+
+    async def report(self, contract: str, amount: int, payment_id: str = "p-1") -> str:
+        return await self._command(
+            CaseReportPayment, contract, {"payment_id": payment_id, "amount": amount, "value_date": date(2025, 3, 4)}
+        )
+
+    async def refresh(self, contract: str) -> str:
+        return await self._command(CaseRefresh, contract, {})
+
+    async def poison(self, value: bytes) -> None:
+        await self._send(topics.COMMANDS, "C-poison", value)
+
+    async def tick(self, now: datetime) -> None:
+        """What the clock writes, to partition 0, which the connector reads."""
+        event = ClockTicked.model_validate({"id": unique("tick"), "source": "/mahnlauf/clock", "time": now, "data": {"now": now}})
+        await self._publisher.send(topics.TIMERS, None, codec.encode(event), milliseconds(now), partition=0)
+
+    async def replies(self) -> list[Any]:
+        """All replies about this tenant, by partition and offset."""
+        found = [codec.decode(topics.REPLIES, record.value, key=record.key) for record in await read_all(self.bootstrap, topics.REPLIES)]
+        return [event for event in found if event.tenant == self.name]
+
+    async def told(self, contract: str) -> list[str]:
+        """The types of the replies about a contract, in order."""
+        return [event.type for event in await self.replies() if event.subject == contract]
+
+    async def until_told(self, contract: str, *types: str) -> None:
+        async def told() -> bool:
+            return (await self.told(contract))[-len(types) :] == list(types)
+
+        await eventually(told, f"{contract} told {types}")
+
+    def sent(self) -> dict[str, int]:
+        """How often each handover reached the agency, by id."""
+        return {case.reference: case.submissions for _, case in self.sandbox.world.cases()}
+
+    async def _command(self, event_class: type[Any], contract: str, data: dict[str, Any]) -> str:
+        handover_id = self.handover(contract)
+        envelope = {**self._envelope(contract), "data": {"handover_id": handover_id, **data}}
+        event: CommandEvent = event_class.model_validate(envelope)
+        await self._send(topics.COMMANDS, contract, codec.encode(event))
+        return handover_id
+
+    def _envelope(self, contract: str) -> dict[str, Any]:
+        self._written += 1
+        return {"id": unique("e"), "source": "/test", "time": BEGINNING, "subject": contract, "tenant": self.name}
+
+    async def _send(self, topic: str, contract: str, value: bytes | None) -> None:
+        await self._publisher.send(topic, ids.contract_key(self.name, contract).encode(), value, milliseconds(BEGINNING))
+
+
+@asynccontextmanager
+async def running(
+    tenant: Tenant, *, accounts: tuple[AccountConfig, ...] | None = None, answer_s: float = 2.0, pace: Pace = PACE
+) -> AsyncIterator[Connector]:
+    """A connector in this process, ready."""
+    config = ConnectorConfig(Connection(tenant.bootstrap), (tenant.account,) if accounts is None else accounts, app=GROUP, pace=pace)
+    agencies: dict[str, OpenAgency] = {"atriga": lambda account: Atriga(account, answer_s=answer_s)}
+    connector = Connector(config, agencies)
+    task = asyncio.create_task(connector.run())
+    try:
+        await eventually(lambda: _ready(connector, task), "the connector is ready")
+        yield connector
+    finally:
+        connector.stop()
+        async with asyncio.timeout(20):
+            await task
+
+
+async def _ready(connector: Connector, task: asyncio.Task[None]) -> bool:
+    if task.done():
+        task.result()
+    return connector.ready
+
+
+async def idle(connector: Connector) -> None:
+    """Wait until every command is finished or parked, as the broker sees it."""
+
+    async def at_rest() -> bool:
+        status = await connector.status()
+        return not any(status["lag"].values()) and not status["unfinished"]
+
+    await eventually(at_rest, "the connector is idle")
+
+
+def day(number: int) -> datetime:
+    """`number` days after the beginning."""
+    return BEGINNING + timedelta(days=number)
+
+
+def paused(account: AccountConfig) -> AccountConfig:
+    return replace(account, paused="paused")

@@ -1,0 +1,81 @@
+"""kill -9 of a connector between sending and noting the result: one case for each handover, every status arrives.
+
+The sandbox holds its answer, before or after it has taken the case; there is no fault hook in the product.
+"""
+
+import asyncio
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from connectors.sandbox.app import Sandbox
+from tests.connectors.kit import BEGINNING, Tenant, day, need_topics
+from tests.engine.kit import Publisher, eventually
+
+ROOT = Path(__file__).parents[2]
+PAYS = [{"day": 1, "status": "Accepted"}, {"day": 2, "percent": 100}, {"day": 3, "status": "SuccessfullyClosed", "reason": "PAID_IN_FULL"}]
+BESIDE = 5
+"""Handovers that go their way beside the one that is held."""
+
+
+@contextmanager
+def _connector(tenant: Tenant) -> Iterator[subprocess.Popen[bytes]]:
+    command = [sys.executable, "-m", "tests.connectors.child", tenant.bootstrap, tenant.name, tenant.sandbox.url]
+    with subprocess.Popen(command, cwd=ROOT) as process:
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+@pytest.mark.parametrize("kills", [3, pytest.param(20, marks=[pytest.mark.soak, pytest.mark.timeout(600)])])
+async def test_a_connector_killed_between_sending_and_noting(kafka: str, sandbox: Sandbox, direct: httpx.AsyncClient, kills: int) -> None:
+    await need_topics(kafka)
+    await direct.post("/clock", json={"now": BEGINNING.isoformat()})
+    await direct.post("/script", json={"story": PAYS})
+    async with Publisher(kafka) as publisher:
+        tenant = Tenant(kafka, sandbox, publisher)
+        handovers: dict[str, str] = {}
+        for number in range(kills):
+            when = "after" if number % 2 == 0 else "before"
+            handovers |= await _killed_while_held(tenant, direct, f"K-{number}", when)
+        with _connector(tenant):
+            await _all_told(tenant, handovers, "case.passed")
+            (await direct.post("/clock", json={"now": day(10).isoformat()})).raise_for_status()
+            await _all_told(tenant, handovers, "case.closed")
+        for contract in handovers:
+            assert await tenant.told(contract) == ["case.passed", "case.accepted", "case.payment_received", "case.closed"]
+    assert sorted(tenant.sent()) == sorted(handovers.values()), "one case for each handover"
+    held_after = [handovers[f"K-{number}"] for number in range(0, kills, 2)]
+    assert [tenant.sent()[handover] for handover in held_after] == [1] * len(held_after), "what was taken is asked about, not sent again"
+
+
+async def _killed_while_held(tenant: Tenant, direct: httpx.AsyncClient, contract: str, when: str) -> dict[str, str]:
+    """Hand over `contract` and some beside it; kill the connector while the agency holds one of its answers."""
+    (await direct.post("/faults", json={"kind": "hang", "when": when, "operation": "submit", "count": 1})).raise_for_status()
+    with _connector(tenant) as process:
+        handovers = {contract: await tenant.submit(contract)}
+        await eventually(lambda: _hanging(tenant.sandbox), "the agency holds an answer", 60)
+        for number in range(BESIDE):
+            beside = f"{contract}-{number}"
+            handovers[beside] = await tenant.submit(beside)
+        process.kill()
+        await asyncio.to_thread(process.wait)
+    await direct.post("/release")
+    return handovers
+
+
+async def _hanging(sandbox: Sandbox) -> bool:
+    return sandbox.faults.hanging > 0
+
+
+async def _all_told(tenant: Tenant, handovers: dict[str, str], event_type: str) -> None:
+    async def told() -> bool:
+        return {event.subject for event in await tenant.replies() if event.type == event_type} == set(handovers)
+
+    await eventually(told, f"{event_type} for every contract", 60)
