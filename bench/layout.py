@@ -1,0 +1,47 @@
+"""The topics of the benchmarks on a broker of their own, and the engine's configuration over them."""
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Final
+
+from aiokafka.admin import AIOKafkaAdminClient, NewTopic
+
+from bench.counting import OUT_TOPIC
+from streams.engine.cluster import Connection
+from streams.engine.config import EngineConfig
+
+PARTITIONS: Final = 8
+COUNTER_INPUT: Final = "bench.payments"
+_ADDRESS: Final = "127.0.0.1:0"
+
+
+def counter_config(bootstrap: str, app: str, state_folder: Path | None) -> EngineConfig:
+    """The counter's engine: one input that counts, and the topics every engine needs, by the name of the app."""
+    return EngineConfig(
+        app=app,
+        connection=Connection(bootstrap),
+        inputs=(COUNTER_INPUT,),
+        rerouted=f"{app}.rerouted",
+        timers=f"{app}.timers",
+        changelog=f"{app}.changelog",
+        journal=f"{app}.journal",
+        partitions=PARTITIONS,
+        address=_ADDRESS,
+        state_folder=state_folder,
+    )
+
+
+async def create(bootstrap: str, apps: Iterable[str]) -> None:
+    """Make the counter's input and output, and for each app what its engine needs."""
+    kept = [COUNTER_INPUT, OUT_TOPIC, *(f"{app}.{name}" for app in apps for name in ("rerouted", "timers", "journal"))]
+    topics = [NewTopic(name, PARTITIONS, 1, topic_configs={"retention.ms": "-1"}) for name in kept]
+    topics += [NewTopic(f"{app}.changelog", PARTITIONS, 1, topic_configs={"cleanup.policy": "compact"}) for app in apps]
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    try:
+        answer = await admin.create_topics(topics)
+    finally:
+        await admin.close()
+    refused = [f"{name}: {message}" for name, code, message in answer.topic_errors if code]
+    if refused:
+        raise SystemExit("the broker refused topics: " + "; ".join(refused))
