@@ -1,0 +1,208 @@
+"""The way in: one event, or one tick, and one contract. Returns what it became and what is told.
+
+The order of things is that of `escalation.md` 1: known already? then nothing. Evaluate first what must be answered by today's status;
+then the fact; then what the agency must be told of it; then evaluate, and number what changed.
+"""
+
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+from schemas import billing, instructions, topics
+from streams.escalation import attention, case, intake, ladder, replies, steps, tell
+from streams.escalation.calendar import microseconds
+from streams.escalation.due import due_ms
+from streams.escalation.evaluate import end_of_ladder, evaluate
+from streams.escalation.facts import Dispute, Resolution
+from streams.escalation.outputs import Told
+from streams.escalation.settings import Shared
+from streams.escalation.settlement import Books
+from streams.escalation.state import Contract, Original, Standing
+from streams.escalation.supported import EVENTS, NOT_SUPPORTED_YET
+from streams.escalation.turn import Refused, Turn
+
+TICK = "tick"
+UNAPPLIED_MAX = 50
+"""Events that could not be applied and are remembered one by one; with more, only a person ends the attention."""
+UNNAMED = "?"
+"""Stands for what has no id, or too many."""
+
+_ORDER = frozenset({topics.INSTRUCTIONS, topics.REPLIES})
+_PAYMENTS = frozenset({"payment.received", "payment.failed", "payment.refunded", "chargeback.received", "chargeback.reversed"})
+_CLAIMS = frozenset({"invoice.corrected", "invoice.cancelled", "invoice.written_off", "credit_note.issued", "credit_note.cancelled"})
+_MAY_REOPEN = _CLAIMS | frozenset(
+    {"invoice.issued", "payment.failed", "payment.refunded", "chargeback.received", "chargeback.reversed", "case.payment_received"}
+)
+
+
+class Outcome(NamedTuple):
+    """What came of an event. `contract` None: nothing is known of it still. `refused`: reason and detail of the dead letter;
+    `returned`: records kept so far that are dead letters now."""
+
+    contract: Contract | None
+    told: tuple[Told, ...]
+    due_ms: int | None
+    refused: tuple[str, str] | None = None
+    returned: tuple[tuple[Original, str, str], ...] = ()
+
+
+def _outcome(turn: Turn, refused: tuple[str, str] | None = None) -> Outcome:
+    tell.status(turn)
+    return Outcome(turn.contract, tuple(turn.told), due_ms(turn), refused, tuple(turn.returned))
+
+
+def unchanged(shared: Shared, key: str, contract: Contract, refused: tuple[str, str] | None = None) -> Outcome:
+    """Nothing came of it."""
+    return Outcome(contract, (), due_ms(Turn(shared, key, contract, contract.clock_us, TICK)), refused)
+
+
+def apply(shared: Shared, key: str, contract: Contract | None, topic: str, event: Any, original: Original | None = None) -> Outcome:
+    """Apply one event of an input topic to its contract (None: not known yet). `original` is the record, kept where it may yet become a
+    dead letter."""
+    if contract is not None and intake.is_known(contract, event):
+        return unchanged(shared, key, contract)
+    before = contract or Contract()
+    moment_us = max(before.clock_us, microseconds(event.time))
+    turn = Turn(shared, key, before, moment_us, event.id, getattr(event.data, "by", None))
+    try:
+        if contract is not None and (topic in _ORDER or event.type == "payment.received"):
+            evaluate(turn)
+            end_of_ladder(turn)
+        _admit(turn, topic, event, original)
+    except Refused as refusal:
+        return _refuse(shared, key, contract, turn, refusal)
+    evaluate(turn)
+    end_of_ladder(turn)
+    return _outcome(turn)
+
+
+def _admit(turn: Turn, topic: str, event: Any, original: Original | None) -> None:
+    if event.type in EVENTS:
+        raise Refused(NOT_SUPPORTED_YET, f"{event.type}: its rules come with a later version")
+    intake.refuse_conflict(turn.contract, event)
+    intake.refuse_too_many(turn.contract, event)
+    intake.check_currency(turn, event, original)
+    books = turn.books if event.type in _MAY_REOPEN and turn.contract.facts.invoices else None
+    if topic == topics.REPLIES:
+        replies.reply(turn, event)
+    elif (order := _ORDERS.get(event.type)) is not None:
+        order(turn, event.data)
+    else:
+        intake.HANDLERS[event.type](turn, event.data, microseconds(event.time), event.id)
+    intake.remember(turn, event)
+    if books is not None:
+        _reopen(turn, books, event)
+    if turn.contract.cases:
+        _tell_agency(turn, books, event)
+    _end_unapplied(turn)
+
+
+def _refuse(shared: Shared, key: str, contract: Contract | None, turn: Turn, refusal: Refused) -> Outcome:
+    refused = (refusal.reason, refusal.detail)
+    if contract is None:
+        return Outcome(None, (), None, refused)
+    # What the evaluation before the event changed stays, and with it the moment it is dated with; else the clock does not move.
+    return _outcome(turn, refused) if turn.told else unchanged(shared, key, contract, refused)
+
+
+# --- orders of people
+
+
+def _clear(turn: Turn, data: instructions.AttentionClearedData) -> None:
+    attention.drop(turn, data.name)
+    if data.name == "unapplied_event":
+        turn.set(unapplied=())
+
+
+_ORDERS: dict[str, Callable[[Turn, Any], None]] = {
+    "handover.ordered": case.order_handover,
+    "handover.recalled": lambda turn, data: case.order_recall(turn),
+    "step.skipped": lambda turn, data: steps.skip(turn, data.step),
+    "notice.failed": lambda turn, data: steps.fail_notice(turn, data.notice_id),
+    "attention.cleared": _clear,
+}
+
+
+# --- what follows from a fact
+
+
+def _reopen(turn: Turn, before: Books, event: Any) -> None:
+    """A receivable that stood at 0 and is open again falls due anew, unless it already climbed in this cycle."""
+    standings = {standing.invoice_id: standing for standing in turn.contract.standings}
+    for invoice_id, account in turn.books.accounts.items():
+        known = before.accounts.get(invoice_id)
+        if known is not None and known.open == 0 and account.open > 0:
+            standing = standings.get(invoice_id, Standing(invoice_id))
+            if standing.rung == 0:
+                reopened = Standing(invoice_id, 0, intake.day_of(event, turn), standing.place, standing.case)
+                turn.set(standings=ladder.with_standing(turn.contract.standings, reopened))
+
+
+def _tell_agency(turn: Turn, before: Books | None, event: Any) -> None:
+    if event.type in _PAYMENTS:
+        case.report(turn, _payment_of(turn, event.data))
+    elif event.type in _CLAIMS and before is not None:
+        case.tell_changed(turn, before)
+    elif isinstance(event, billing.DisputeOpened):
+        if any(span.hold_id == event.data.dispute_id and (span.end is None or span.end > turn.day) for span in turn.spans):
+            case.tell_dispute(turn, event.data.invoice_id, "disputed")
+    elif isinstance(event, billing.DisputeResolved):
+        _tell_resolved(turn, event.data.dispute_id, microseconds(event.time))
+
+
+def _payment_of(turn: Turn, data: Any) -> str:
+    """The payment that an event is about; a reversal names only its chargeback."""
+    named = getattr(data, "payment_id", None)
+    if named is not None:
+        return str(named)
+    return next((one.payment_id for one in turn.contract.facts.chargebacks if one.chargeback_id == data.chargeback_id), "")
+
+
+def _tell_resolved(turn: Turn, dispute_id: str, time_us: int) -> None:
+    facts = turn.contract.facts
+    dispute: Dispute | None = next((one for one in facts.disputes if one.dispute_id == dispute_id), None)
+    resolution: Resolution | None = next((one for one in facts.resolutions if one.dispute_id == dispute_id), None)
+    if dispute is not None and resolution is not None and not resolution.upheld and resolution.time_us == time_us:
+        case.tell_dispute(turn, dispute.invoice_id, "dispute_rejected")
+
+
+# --- events that could not be applied
+
+
+def unapplied(shared: Shared, key: str, contract: Contract, name: str, cause: str) -> Outcome:
+    """A billing event of a known contract became a dead letter: steps wait until it was replayed, or a person clears the attention.
+
+    The clock does not move, and nothing is evaluated."""
+    turn = Turn(shared, key, contract, contract.clock_us, cause)
+    _add_unapplied(turn, name)
+    tell.history(turn)
+    if turn.contract == contract:
+        return Outcome(contract, (), due_ms(turn))
+    return _outcome(turn)
+
+
+def _add_unapplied(turn: Turn, name: str) -> None:
+    known = turn.contract.unapplied
+    named = name if len(known) < UNAPPLIED_MAX else UNNAMED
+    if named not in known:
+        turn.set(unapplied=(*known, named))
+        attention.add(turn, "unapplied_event")
+
+
+def _end_unapplied(turn: Turn) -> None:
+    for original, _, _ in turn.returned:
+        _add_unapplied(turn, f"{original.topic} {original.timestamp_ms}")
+    if not turn.contract.unapplied:
+        attention.drop(turn, "unapplied_event")
+
+
+# --- ticks
+
+
+def visit(shared: Shared, key: str, contract: Contract, now_us: int) -> Outcome:
+    """Apply a tick. If it touches nothing, the contract stays the same object."""
+    turn = Turn(shared, key, contract, max(contract.clock_us, now_us), TICK)
+    steps.tick(turn, now_us)
+    tell.status(turn)
+    if not turn.told:
+        return Outcome(contract, (), due_ms(turn))
+    return Outcome(turn.contract, tuple(turn.told), due_ms(turn))

@@ -1,0 +1,176 @@
+"""Evaluation: where the contract stands on this day, and when a cycle ends (`escalation.md` 4 and 6).
+
+Deciding happens here, in terms of triggers; `statuses` says where they lead.
+"""
+
+from msgspec.structs import replace
+
+from streams.escalation import attention, ladder, statuses, tell
+from streams.escalation.state import FREE, IN_CASE, Case, Contract, Standing
+from streams.escalation.turn import Turn
+
+MONITORING = "long_term_monitoring"
+
+
+def evaluate(turn: Turn) -> None:
+    """Bring the status up to date and record what changed."""
+    keep_binding(turn)
+    if turn.contract.current is not None:
+        attention.follow_causes(turn)
+        tell.history(turn)
+        if not _left_case(turn):
+            return
+    _place_on_ladder(turn)
+    attention.follow_causes(turn)
+    tell.history(turn)
+
+
+def keep_binding(turn: Turn) -> None:
+    """A cycle goes on with the version it began with, or with one that applies at once: then rungs are capped at its length."""
+    binding = turn.terms.binding
+    if turn.contract.begun and binding is not None and binding != turn.contract.binding:
+        length = len(turn.rules.steps)
+        capped = tuple(replace(one, rung=length) if one.rung > length else one for one in turn.contract.standings)
+        turn.set(binding=binding, standings=capped)
+
+
+def move(turn: Turn, trigger: str, level: int | None = None) -> bool:
+    """Let the trigger move the status. False if it moves nothing from here."""
+    contract = turn.contract
+    target = statuses.after(contract.status, trigger)
+    if target is None:
+        return False
+    if target != contract.status:
+        attention.drop(turn, *attention.UNTIL_NEXT_STATUS)
+    turn.set(status=target, level=contract.level if level is None else level)
+    if not contract.begun and target != statuses.CLEAR:
+        turn.set(begun=True, binding=turn.terms.binding)
+    return True
+
+
+def minimum_open(turn: Turn) -> int:
+    """The smallest overdue amount that escalates."""
+    return turn.rules.minimum_open.get(turn.contract.currency or "", 1)
+
+
+# --- on the ladder
+
+
+def _place_on_ladder(turn: Turn) -> None:
+    seen = turn.view
+    if not seen.overdue and seen.held:
+        move(turn, "held", ladder.level(turn.contract, seen.held))
+    elif not seen.overdue:
+        if turn.contract.begun:
+            _reset(turn)
+        else:
+            move(turn, "nothing overdue", 0)
+    elif seen.overdue_amount < minimum_open(turn):
+        move(turn, "too little overdue", 0)
+    else:
+        reminded = ladder.level(turn.contract, seen.overdue)
+        if seen.held_day:
+            move(turn, "held", reminded)
+        else:
+            move(turn, "overdue and reminded" if reminded else "overdue", reminded)
+
+
+def end_of_ladder(turn: Turn) -> None:
+    """Say once after each last step that something is overdue and nothing is left to be done."""
+    contract = turn.contract
+    if contract.ended_told or contract.stepped_on is None or contract.status not in (statuses.DUE, statuses.REMINDED, statuses.HELD):
+        return
+    if ladder.ended(turn.view, turn.rules):
+        turn.set(ended_told=True)
+        attention.add(turn, "ladder_ended")
+        tell.history(turn)
+        tell.ladder_ended(turn)
+
+
+# --- out of a case
+
+
+def _left_case(turn: Turn) -> bool:
+    """Whether the contract leaves its case, and its cycle ends with that."""
+    seen, status, case = turn.view, turn.contract.status, turn.case
+    assert case is not None
+    if status == statuses.SUCCEEDED:
+        if seen.overdue or seen.held:
+            _new_cycle(turn)
+        else:
+            _reset(turn)
+        return True
+    if status in statuses.OPEN and case.stage != MONITORING:
+        return False
+    if seen.overdue_amount >= minimum_open(turn):
+        _new_cycle(turn)
+        return True
+    if status in (statuses.REJECTED, statuses.FAILED) and not seen.overdue and claim_of(turn, case) == 0:
+        _reset(turn)
+        return True
+    return False
+
+
+def claim_of(turn: Turn, case: Case) -> int:
+    """What is open on the receivables of a case: principal, costs and interest."""
+    return sum(turn.books.accounts[invoice_id].claim for invoice_id in case.invoice_ids)
+
+
+# --- the end of a cycle
+
+
+def _reset(turn: Turn) -> None:
+    """Everything is paid: back to Clear. Recorded in the cycle that ends, and only if the status changed."""
+    changed = turn.contract.status != statuses.CLEAR
+    turn.set(attention=attention.at_cycle_end(turn))
+    move(turn, "nothing overdue", 0)
+    if changed:
+        tell.history(turn)
+    turn.noted = (turn.contract.status, turn.contract.level, turn.contract.attention)
+    _next_cycle(turn)
+
+
+def _new_cycle(turn: Turn) -> None:
+    """A cycle ends while others are overdue: the next one begins with the evaluation that follows."""
+    turn.set(attention=attention.at_cycle_end(turn))
+    _next_cycle(turn)
+
+
+def _next_cycle(turn: Turn) -> None:
+    contract = turn.contract
+    turn.set(
+        cycle=contract.cycle + 1,
+        begun=False,
+        binding=None,
+        standings=_ordinary(turn, contract),
+        stepped_on=None,
+        nothing_to_hand_over=False,
+        ended_told=False,
+        attempt=0,
+        current=None,
+        handover_rung=0,
+        ordinals=(),
+        unapplied=(),
+    )
+    turn.bind()
+
+
+def _ordinary(turn: Turn, contract: Contract) -> tuple[Standing, ...]:
+    """All rungs 0; what is paid of given-up and waiting receivables is ordinary again."""
+    kept = []
+    for standing in contract.standings:
+        paid = standing.place not in (FREE, IN_CASE) and turn.books.accounts[standing.invoice_id].claim == 0
+        fresh = Standing(standing.invoice_id, 0, standing.reopened_on, *((FREE, -1) if paid else (standing.place, standing.case)))
+        if fresh.place != FREE or fresh.reopened_on is not None:
+            kept.append(fresh)
+    return tuple(kept)
+
+
+def give_up(turn: Turn, number: int, place: str) -> None:
+    """The receivables that are still in a case go to another place: waiting, exhausted, or free."""
+    turn.set(
+        standings=tuple(
+            replace(one, place=place, case=-1 if place == FREE else number) if one.case == number else one
+            for one in turn.contract.standings
+        )
+    )

@@ -1,0 +1,60 @@
+"""What is told, as values: topic, type, id and data of an output (`escalation.md` 7). Whoever writes it adds the envelope.
+
+Ids follow from contract, cycle, type and ordinal, so that the same decision has the same id whenever it is made again.
+"""
+
+from hashlib import sha1
+from typing import Any, NamedTuple
+
+from schemas import topics
+from schemas.ids import NAMESPACE
+
+HISTORY = "case_history.recorded"
+STATUS = "case_status.changed"
+REMINDER = "notice.reminder"
+LADDER_ENDED = "notice.ladder_ended"
+SUBMIT = "case.submit"
+RECALL = "case.recall"
+REPORT_PAYMENT = "case.report_payment"
+SEND_MESSAGE = "case.send_message"
+
+KINDS = (HISTORY, STATUS, REMINDER, LADDER_ENDED, SUBMIT, RECALL, REPORT_PAYMENT, SEND_MESSAGE)
+"""Their order is that of the counters in a state: new kinds are added at the end."""
+_PLACES = {kind: place for place, kind in enumerate(KINDS)}
+
+TOPICS = {
+    HISTORY: topics.CASE_HISTORY,
+    STATUS: topics.CASE_STATUS,
+    REMINDER: topics.NOTICES,
+    LADDER_ENDED: topics.NOTICES,
+    SUBMIT: topics.COMMANDS,
+    RECALL: topics.COMMANDS,
+    REPORT_PAYMENT: topics.COMMANDS,
+    SEND_MESSAGE: topics.COMMANDS,
+}
+
+
+class Told(NamedTuple):
+    """One output. `data` has the keys of its schema in their order; `time_us` is the contract clock."""
+
+    kind: str
+    id: str
+    time_us: int
+    data: dict[str, Any]
+
+
+def counted(ordinals: tuple[int, ...], kind: str) -> tuple[tuple[int, ...], int]:
+    """The counters with one more of this kind, and its ordinal (from 1)."""
+    place = _PLACES[kind]
+    padded = ordinals + (0,) * (place + 1 - len(ordinals))
+    ordinal = padded[place] + 1
+    return (*padded[:place], ordinal, *padded[place + 1 :]), ordinal
+
+
+def output_id(key: str, cycle: int, kind: str, ordinal: int) -> str:
+    """uuid5(namespace, "tenant/contract/cycle/kind/ordinal"), as `schemas.ids.output_id` but without the detour of a UUID object."""
+    digest = bytearray(sha1(NAMESPACE.bytes + f"{key}/{cycle}/{kind}/{ordinal}".encode(), usedforsecurity=False).digest()[:16])
+    digest[6] = digest[6] & 0x0F | 0x50
+    digest[8] = digest[8] & 0x3F | 0x80
+    text = digest.hex()
+    return f"{text[:8]}-{text[8:12]}-{text[12:16]}-{text[16:20]}-{text[20:]}"

@@ -1,0 +1,454 @@
+"""What is owed: money as a fold over facts sorted by (date, kind, id), never over arrival (`escalation.md` 2).
+
+First each receivable is made what it is by all that is known now (last correction, credit notes, cancellation), then what was fixed at a
+moment (write-offs, successful closes) is set aside, then the money that came settles the rest in the order of its days. Interest has its
+place in that order and is 0 until a policy may ask for it.
+
+An `Account` changes while its fold runs and not after; whoever gets `Books` only reads them.
+"""
+
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, field
+from datetime import date
+from typing import NamedTuple
+
+from streams.escalation.facts import AgencyPayment, Allocated, Chargeback, Facts, Invoice, Payment, Portion, ended
+from streams.escalation.state import Case, Fixed, Reminder
+
+CLOSE, AGENCY_PAYMENT, CREDIT_NOTE, PAYMENT = "case.closed", "case.payment_received", "credit_note.issued", "payment.received"
+"""Kinds of money. Within a day they settle in this order, that of their names."""
+
+OWN_ERROR = frozenset({"AM05", "MD02", "FF01", "FF05", "BE05", "CNOR", "DNOR", "AG02"})
+"""Return codes of the class "our own error" (`domain.md` 7)."""
+UNAUTHORISED = "MD01"
+DECEASED = "MD07"
+
+
+class Cost(NamedTuple):
+    """A fee of a step or of a chargeback, before anything settled it."""
+
+    invoice_id: str
+    day: date
+    amount: int
+
+
+class Account:
+    """One receivable while money is applied: what is open of it, and what became of the rest."""
+
+    __slots__ = ("amount", "cancelled", "costs", "due_on", "interest", "invoice", "open", "principal", "settled", "written_off")
+
+    def __init__(self, invoice: Invoice) -> None:
+        self.invoice = invoice
+        self.amount = invoice.amount
+        """As invoiced or last corrected; `principal` is less the credit notes."""
+        self.due_on = invoice.due_on
+        self.cancelled = False
+        self.principal = invoice.amount
+        self.open = invoice.amount
+        self.interest = 0
+        self.costs: list[tuple[date, int]] = []
+        self.settled = 0
+        self.written_off = 0
+
+    @property
+    def costs_open(self) -> int:
+        """Costs not yet settled."""
+        return sum(left for _, left in self.costs)
+
+    @property
+    def claim(self) -> int:
+        """All that is open: principal, costs and interest."""
+        return self.open + self.interest + self.costs_open
+
+    def take_principal(self, amount: int) -> int:
+        taken = min(amount, self.open)
+        self.open -= taken
+        return taken
+
+    def take_interest(self, amount: int) -> int:
+        taken = min(amount, self.interest)
+        self.interest -= taken
+        return taken
+
+    def take_costs(self, amount: int, until: date | None) -> int:
+        """Settle costs dated up to `until`, the oldest first; returns how much was taken."""
+        if not self.costs:
+            return 0
+        taken = 0
+        for place, (day, left) in enumerate(self.costs):
+            if until is None or day <= until:
+                part = min(amount - taken, left)
+                self.costs[place] = (day, left - part)
+                taken += part
+        return taken
+
+    def take(self, amount: int, until: date | None, principal_first: bool) -> int:
+        """Settle costs, interest, principal (BGB 367), or the other way round."""
+        if principal_first:
+            taken = self.take_principal(amount)
+            taken += self.take_interest(amount - taken)
+            return taken + self.take_costs(amount - taken, until)
+        taken = self.take_costs(amount, until)
+        taken += self.take_interest(amount - taken)
+        return taken + self.take_principal(amount - taken)
+
+    def take_extras(self, amount: int, until: date | None, principal_first: bool) -> int:
+        """Settle costs and interest alone."""
+        if principal_first:
+            taken = self.take_interest(amount)
+            return taken + self.take_costs(amount - taken, until)
+        taken = self.take_costs(amount, until)
+        return taken + self.take_interest(amount - taken)
+
+    @property
+    def rank(self) -> tuple[date, date, str]:
+        """Place among the receivables to be settled (BGB 366)."""
+        return (self.due_on, self.invoice.issued_on, self.invoice.invoice_id)
+
+
+class Money(NamedTuple):
+    """Something that settles. `among`: the receivables that it settles first."""
+
+    day: date
+    kind: str
+    id: str
+    amount: int
+    designated: tuple[Allocated, ...] = ()
+    among: tuple[str, ...] = ()
+
+
+@dataclass(slots=True)
+class Books:
+    """The result of a fold. `parts` says how much of each receivable a payment (kind, id) settled."""
+
+    accounts: dict[str, Account]
+    credit: int = 0
+    agency_balance: int = 0
+    written_off: int = 0
+    parts: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict)
+    reopened_first: dict[str, str] = field(default_factory=dict)
+    """By chargeback: the receivable it reopens."""
+
+    def part(self, kind: str, money_id: str, invoice_ids: Sequence[str]) -> int:
+        """How much of the payment settled these receivables."""
+        parts = self.parts.get((kind, money_id))
+        return sum(parts.get(invoice_id, 0) for invoice_id in invoice_ids) if parts else 0
+
+
+class Ledger(NamedTuple):
+    """What a fold is made of. `exempt` says whether a fee dated on a day is not owed for a receivable because of a hold."""
+
+    facts: Facts
+    reminders: tuple[Reminder, ...]
+    cases: tuple[Case, ...]
+    fixed: tuple[Fixed, ...]
+    local_day: Callable[[int], date]
+    principal_first: bool
+    exempt: Callable[[str, date], bool]
+
+
+def books(ledger: Ledger) -> Books:
+    """What is owed by the facts known now."""
+    fees = _owed_fees(ledger)
+    reopened = _reopened(ledger, fees)
+    return _fold(ledger, (*fees, *_chargeback_costs(ledger.facts, reopened)), None, reopened)
+
+
+def _owed_fees(ledger: Ledger) -> list[Cost]:
+    """A fee is owed if, without it, principal was open at the end of its day; earlier fees decided first."""
+    fees: list[Cost] = []
+    for reminder in sorted(ledger.reminders, key=lambda reminder: (reminder.day, reminder.cycle, reminder.step)):
+        if reminder.fee and not reminder.skipped and not ledger.exempt(reminder.anchor, reminder.day):
+            reopened = _reopened(ledger, fees)
+            costs = (*fees, *_chargeback_costs(ledger.facts, reopened))
+            if _fold(ledger, costs, reminder.day, reopened).accounts[reminder.anchor].open > 0:
+                fees.append(Cost(reminder.anchor, reminder.day, reminder.fee))
+    return fees
+
+
+# --- chargebacks
+
+
+def _unreversed(facts: Facts) -> Sequence[Chargeback]:
+    if not facts.reversals:
+        return facts.chargebacks
+    reversed_ids = ended(facts.reversals)
+    return [chargeback for chargeback in facts.chargebacks if chargeback.chargeback_id not in reversed_ids]
+
+
+def charges_fee(chargeback: Chargeback) -> bool:
+    """Whether the bank's fee is the debtor's to bear: not for our own errors, nor without a mandate."""
+    return chargeback.fee > 0 and chargeback.reason_code != UNAUTHORISED and chargeback.reason_code not in OWN_ERROR
+
+
+def _chargeback_costs(facts: Facts, reopened: dict[str, str]) -> Iterator[Cost]:
+    for chargeback in _unreversed(facts):
+        if charges_fee(chargeback) and chargeback.chargeback_id in reopened:
+            yield Cost(reopened[chargeback.chargeback_id], chargeback.booked_on, chargeback.fee)
+
+
+def _reopened(ledger: Ledger, fees: Sequence[Cost]) -> dict[str, str]:
+    """By chargeback: the designated receivable (of several allocations the first), else the one that the payment would settle first."""
+    if not ledger.facts.chargebacks:
+        return {}
+    return _fold(ledger, tuple(fees), None, {}).reopened_first
+
+
+# --- accounts
+
+
+def _accounts(ledger: Ledger) -> dict[str, Account]:
+    facts = ledger.facts
+    accounts = {invoice.invoice_id: Account(invoice) for invoice in facts.invoices}
+    if facts.corrections:
+        _correct(facts, accounts)
+    for cancelled in facts.cancelled_invoices:
+        if (account := accounts.get(cancelled.of)) is not None:
+            account.cancelled = True
+            account.principal = 0
+    if facts.credit_notes:
+        _credit(facts, accounts)
+    for account in accounts.values():
+        account.open = account.principal
+    if len(accounts) > 1:
+        return {account.invoice.invoice_id: account for account in sorted(accounts.values(), key=lambda account: account.rank)}
+    return accounts
+
+
+def _correct(facts: Facts, accounts: dict[str, Account]) -> None:
+    for correction in sorted(facts.corrections, key=lambda correction: (correction.time_us, correction.event_id)):
+        if (account := accounts.get(correction.invoice_id)) is not None:
+            if correction.amount is not None:
+                account.amount = account.principal = correction.amount
+            if correction.due_on is not None:
+                account.due_on = correction.due_on
+
+
+def _credit(facts: Facts, accounts: dict[str, Account]) -> None:
+    cancelled = ended(facts.cancelled_credit_notes)
+    for note in facts.credit_notes:
+        if note.invoice_id in accounts and note.credit_note_id not in cancelled:
+            account = accounts[note.invoice_id]
+            account.principal = max(0, account.principal - note.amount)
+
+
+# --- what was fixed at a moment
+
+
+class _SetAside(NamedTuple):
+    day: date
+    kind: str
+    id: str
+    written_off: bool
+    portions: tuple[Portion, ...]
+
+
+def _set_aside(ledger: Ledger) -> Iterator[_SetAside]:
+    for write_off in ledger.facts.write_offs:
+        if write_off.portion is not None and not _taken_back(ledger.facts, write_off.invoice_id, write_off.time_us):
+            day = ledger.local_day(write_off.time_us)
+            yield _SetAside(day, "invoice.written_off", write_off.event_id, True, (write_off.portion,))
+    for fixed in ledger.fixed:
+        yield _SetAside(fixed.day, CLOSE, fixed.handover_id, fixed.written_off, fixed.portions)
+
+
+def _taken_back(facts: Facts, invoice_id: str, time_us: int) -> bool:
+    return any(
+        correction.invoice_id == invoice_id and correction.amount is not None and correction.time_us > time_us
+        for correction in facts.corrections
+    )
+
+
+def _put_aside(ledger: Ledger, accounts: dict[str, Account], until: date | None) -> Iterator[Money]:
+    """Take what was fixed from the accounts. Of a close, what exceeds a receivable that was lowered since flows on; a write-off was
+    never money, so nothing of it does."""
+    for aside in sorted(_set_aside(ledger), key=lambda aside: aside[:3]):
+        if until is not None and aside.day > until:
+            continue
+        exceeding = 0
+        for portion in aside.portions:
+            account = accounts[portion.invoice_id]
+            taken = account.take_principal(portion.principal)
+            taken += account.take_interest(portion.interest)
+            taken += account.take_costs(portion.costs, None)
+            exceeding += portion.principal + portion.interest + portion.costs - taken
+            if aside.written_off:
+                account.written_off += taken
+            else:
+                account.settled += taken
+        if exceeding and not aside.written_off:
+            yield Money(aside.day, CLOSE, aside.id, exceeding)
+
+
+# --- money that came
+
+
+def net_payments(facts: Facts) -> dict[str, int]:
+    """What each received payment is worth: less refunds and chargebacks that stand, nothing once it failed after it was received."""
+    taken: dict[str, int] = {}
+    for refund in facts.refunds:
+        taken[refund.payment_id] = taken.get(refund.payment_id, 0) + refund.amount
+    for chargeback in _unreversed(facts):
+        taken[chargeback.payment_id] = taken.get(chargeback.payment_id, 0) + chargeback.amount
+    return {
+        payment.payment_id: 0 if _failed(facts, payment) else max(0, payment.amount - taken.get(payment.payment_id, 0))
+        for payment in facts.payments
+    }
+
+
+def _failed(facts: Facts, payment: Payment) -> bool:
+    return any(failure.payment_id == payment.payment_id and failure.time_us > payment.time_us for failure in facts.failures)
+
+
+def net_agency_payments(facts: Facts) -> list[tuple[AgencyPayment, int]]:
+    """What each payment that an agency told of is worth: a negative one lowers the last earlier ones of its case."""
+    net: list[tuple[AgencyPayment, int]] = []
+    for payment in sorted(facts.agency_payments, key=lambda payment: (payment.value_date, payment.amount < 0, payment.payment_id)):
+        net.append((payment, max(0, payment.amount)))
+        back = -payment.amount
+        for place in range(len(net) - 1, -1, -1):
+            if back <= 0:
+                break
+            earlier, worth = net[place]
+            if earlier.handover_id == payment.handover_id:
+                net[place] = (earlier, max(0, worth - back))
+                back -= worth
+    return net
+
+
+def _moneys(ledger: Ledger) -> Iterator[Money]:
+    facts = ledger.facts
+    net = net_payments(facts)
+    for payment in facts.payments:
+        if not payment.via_agency:
+            yield Money(payment.counts_on, PAYMENT, payment.payment_id, net[payment.payment_id], payment.designated)
+    if facts.credit_notes:
+        cancelled = ended(facts.cancelled_credit_notes)
+        for note in facts.credit_notes:
+            if note.invoice_id is None and note.credit_note_id not in cancelled:
+                yield Money(ledger.local_day(note.time_us), CREDIT_NOTE, note.credit_note_id, note.amount)
+    if facts.agency_payments:
+        covered = {case.handover_id: case.invoice_ids for case in ledger.cases}
+        for told, amount in net_agency_payments(facts):
+            if told.counts and told.handover_id in covered:
+                money_id = f"{told.handover_id}/{told.payment_id}"
+                yield Money(told.counts_on, AGENCY_PAYMENT, money_id, amount, among=covered[told.handover_id])
+
+
+def _agency_balance(ledger: Ledger) -> int:
+    facts = ledger.facts
+    balance = sum(
+        portion.principal + portion.costs + portion.interest
+        for fixed in ledger.fixed
+        if not fixed.written_off
+        for portion in fixed.portions
+    )
+    if facts.agency_payments:
+        known = {case.handover_id for case in ledger.cases}
+        balance += sum(worth for told, worth in net_agency_payments(facts) if told.counts and told.handover_id in known)
+    net = net_payments(facts)
+    for payout in facts.payments:
+        if payout.via_agency and net[payout.payment_id]:
+            balance -= net[payout.payment_id] + payout.withheld
+    return balance
+
+
+# --- the fold
+
+
+def _fold(ledger: Ledger, costs: Sequence[Cost], until: date | None, reopened: dict[str, str]) -> Books:
+    """Settle in order. With `until`, only by money and write-offs dated up to that day."""
+    accounts = _accounts(ledger)
+    for cost in sorted(costs, key=lambda cost: cost.day):
+        account = accounts.get(cost.invoice_id)
+        if account is not None and not account.cancelled:
+            account.costs.append((cost.day, cost.amount))
+    result = Books(accounts, reopened_first=dict(reopened))
+    moneys = [*_put_aside(ledger, accounts, until), *_moneys(ledger)]
+    ordered = tuple(accounts.values())
+    pool: list[Money] = []
+    for money in sorted(moneys, key=lambda money: money[:3]):
+        if until is None or money.day <= until:
+            _settle(ledger, result, ordered, money, pool)
+    _settle_from(pool, result, ordered, None, ledger.principal_first)
+    result.credit = sum(money.amount for money in pool)
+    result.written_off = sum(account.written_off for account in ordered)
+    if until is None:
+        result.agency_balance = _agency_balance(ledger)
+    return result
+
+
+def _settle(ledger: Ledger, result: Books, ordered: Sequence[Account], money: Money, pool: list[Money]) -> None:
+    _settle_from(pool, result, ordered, money.day, ledger.principal_first)
+    if money.kind == PAYMENT and ledger.facts.chargebacks:
+        _note_reopened(ledger.facts, result, ordered, money)
+    left = money.amount
+    for allocated in money.designated:
+        account = result.accounts.get(allocated.invoice_id)
+        if account is not None and left:
+            taken = account.take(min(left, allocated.amount), money.day, ledger.principal_first)
+            _note(result, account, money, taken)
+            left -= taken
+    if left and money.among:
+        among = [account for account in ordered if account.invoice.invoice_id in money.among]
+        left -= _spread(result, among, money, left, money.day, ledger.principal_first)
+    if left:
+        # What a designation left over settles in the order of the law, whatever was designated included.
+        left -= _spread(result, ordered, money, left, money.day, ledger.principal_first)
+    if left:
+        pool.append(money._replace(amount=left))
+
+
+def _settle_from(pool: list[Money], result: Books, ordered: Sequence[Account], day: date | None, principal_first: bool) -> None:
+    """Credit settles whatever else has become owed."""
+    for place, money in enumerate(pool):
+        if money.amount:
+            taken = _spread(result, ordered, money, money.amount, day, principal_first)
+            pool[place] = money._replace(amount=money.amount - taken)
+
+
+def _spread(result: Books, ordered: Sequence[Account], money: Money, amount: int, day: date | None, principal_first: bool) -> int:
+    """Settle due receivables with open principal, then what else is left on due ones, then those not yet due; `day` None: all are due."""
+    left = amount
+    for account in ordered:
+        if left and account.open and (day is None or account.due_on <= day):
+            taken = account.take_principal(left) if principal_first else account.take(left, day, principal_first)
+            _note(result, account, money, taken)
+            left -= taken
+    for account in ordered:
+        if left and (day is None or account.due_on <= day):
+            taken = account.take_extras(left, day, principal_first)
+            _note(result, account, money, taken)
+            left -= taken
+    for account in ordered:
+        if left and day is not None and account.due_on > day:
+            taken = account.take(left, day, principal_first)
+            _note(result, account, money, taken)
+            left -= taken
+    return amount - left
+
+
+def _note(result: Books, account: Account, money: Money, taken: int) -> None:
+    if taken:
+        account.settled += taken
+        parts = result.parts.setdefault((money.kind, money.id), {})
+        parts[account.invoice.invoice_id] = parts.get(account.invoice.invoice_id, 0) + taken
+
+
+def _note_reopened(facts: Facts, result: Books, ordered: Sequence[Account], money: Money) -> None:
+    for chargeback in facts.chargebacks:
+        if chargeback.payment_id == money.id and chargeback.chargeback_id not in result.reopened_first:
+            first = _settled_first(result, ordered, money)
+            if first is not None:
+                result.reopened_first[chargeback.chargeback_id] = first.invoice.invoice_id
+
+
+def _settled_first(result: Books, ordered: Sequence[Account], money: Money) -> Account | None:
+    for allocated in money.designated:
+        if allocated.invoice_id in result.accounts:
+            return result.accounts[allocated.invoice_id]
+    due = [account for account in ordered if account.due_on <= money.day]
+    later = [account for account in ordered if account.due_on > money.day]
+    for account in (*(one for one in due if one.open), *(one for one in due if one.claim), *(one for one in later if one.claim)):
+        return account
+    return None

@@ -1,0 +1,199 @@
+"""The state of one contract: its facts, and what was decided from them. Immutable; encoded as MessagePack arrays.
+
+Whatever can be worked out from the facts is not kept. Kept are decisions that are taken once (steps, handovers, what was written off at
+a moment) and what was already told (ids are numbered by it).
+"""
+
+from datetime import date
+
+import msgspec
+from msgspec import Struct
+
+from schemas.fields import Status
+from streams.escalation.facts import Facts, Portion
+
+STATE_VERSION = 1
+"""Schema version of the encoded state: raised with every change of these structs."""
+RULES = 1
+"""Number of the rules, raised by any change that alters outputs: journal and audit know by it which code decided."""
+
+RECEIVABLES_MAX = 1_000
+"""A contract with more receivables is several contracts; each evaluation looks at all of them."""
+FACTS_MAX = 5_000
+"""Some hundred bytes each: beyond, a state would outgrow a record."""
+
+FREE, IN_CASE, REJECTED, RECALLED, EXHAUSTED = "", "case", "rejected", "recalled", "exhausted"
+"""Places of a receivable: on the ladder, in an open case, waiting for a person after a rejection or a recall, given up by the agency."""
+WAITING = (REJECTED, RECALLED)
+
+
+class Kept(Struct, frozen=True, array_like=True):
+    """Base of what a state consists of."""
+
+
+class Standing(Kept, frozen=True):
+    """What was decided about one receivable. `case` is the number of its case in `Contract.cases`, where its place is not FREE."""
+
+    invoice_id: str
+    rung: int = 0
+    reopened_on: date | None = None
+    place: str = FREE
+    case: int = -1
+
+
+class Reminder(Kept, frozen=True):
+    """A remind step that was taken. A skipped one (or one that could not be delivered) counts for nothing but its rung, and for the
+    fee, which is decided once for ever: here, charged (`fee` > 0) or not. `ordinal` numbers its notice within the cycle."""
+
+    cycle: int
+    step: int
+    level: int
+    day: date
+    ordinal: int
+    anchor: str
+    fee: int
+    covered: tuple[str, ...]
+    skipped: bool = False
+
+
+class Fixed(Kept, frozen=True):
+    """What a successful close settled, by receivable, on that day; or wrote off (a settlement below the claim)."""
+
+    handover_id: str
+    day: date
+    written_off: bool
+    portions: tuple[Portion, ...]
+
+
+class Recall(Kept, frozen=True):
+    reason: str
+    day: date
+
+
+class Reported(Kept, frozen=True):
+    """How much of a payment the agency knows to have settled receivables of its case."""
+
+    payment_id: str
+    amount: int
+
+
+class Case(Kept, frozen=True):
+    """A handover and what the agency made of it. `status_at_us` is when the last status reply applied occurred; `heard_on` and
+    `status_heard_on` are the local days of the last reply of any kind and of the last status reply."""
+
+    handover_id: str
+    attempt: int
+    account: str
+    invoice_ids: tuple[str, ...]
+    status: Status
+    handed_over_on: date
+    agency: str | None = None
+    case_id: str | None = None
+    stage: str | None = None
+    status_at_us: int | None = None
+    heard_on: date | None = None
+    status_heard_on: date | None = None
+    close_reason: str | None = None
+    recalls: tuple[Recall, ...] = ()
+    reported: tuple[Reported, ...] = ()
+
+
+class Change(Kept, frozen=True):
+    """One of the last changes of the history."""
+
+    at_us: int
+    to: Status
+    level: int
+
+
+class Binding(Kept, frozen=True):
+    """The version of a policy with which the cycle goes on."""
+
+    policy: str
+    version: int
+
+
+class Original(Kept, frozen=True):
+    """A record as the log holds it, kept where it may yet become a dead letter."""
+
+    topic: str
+    partition: int
+    offset: int
+    timestamp_ms: int
+    key: bytes | None
+    value: bytes | None
+    headers: tuple[tuple[str, bytes], ...]
+
+
+class Unpriced(Kept, frozen=True):
+    """A fact in a currency that cannot be judged until the first invoice says the contract's."""
+
+    fact: str
+    fact_id: str
+    currency: str
+    original: Original
+
+
+class Contract(Kept, frozen=True):
+    """All that is known and was decided of one contract.
+
+    `current` is the number of the case in which the contract stands, None on the ladder. `causes` are causes of attention that last:
+    one that was cleared is not set again meanwhile. `seen` are digests of (source, id) of events that have no id of their own.
+    """
+
+    clock_us: int = 0
+    currency: str | None = None
+    facts: Facts = Facts()
+    seen: tuple[bytes, ...] = ()
+    unpriced: tuple[Unpriced, ...] = ()
+    unapplied: tuple[str, ...] = ()
+
+    status: Status = "Clear"
+    level: int = 0
+    cycle: int = 1
+    begun: bool = False
+    binding: Binding | None = None
+    standings: tuple[Standing, ...] = ()
+    reminders: tuple[Reminder, ...] = ()
+    stepped_on: date | None = None
+    """Day of the last step of this cycle."""
+    stepped_ever_on: date | None = None
+    nothing_to_hand_over: bool = False
+    ended_told: bool = False
+
+    attempt: int = 0
+    current: int | None = None
+    handover_rung: int = 0
+    cases: tuple[Case, ...] = ()
+    fixed: tuple[Fixed, ...] = ()
+
+    attention: tuple[str, ...] = ()
+    causes: tuple[str, ...] = ()
+    policy_unknown: bool = False
+
+    version: int = 0
+    changes: tuple[Change, ...] = ()
+    ordinals: tuple[int, ...] = ()
+    shown: bytes = b""
+    """Digest of the case-status last told, without its interest."""
+
+    @property
+    def case(self) -> Case | None:
+        """The case in which the contract stands."""
+        return None if self.current is None else self.cases[self.current]
+
+
+_ENCODER = msgspec.msgpack.Encoder()
+_DECODER = msgspec.msgpack.Decoder(Contract)
+
+
+def dump(contract: Contract) -> bytes:
+    """The state as bytes."""
+    return _ENCODER.encode(contract)
+
+
+def load(data: bytes, version: int) -> Contract:
+    """The state from its bytes. Raises ValueError for a version that these rules do not know."""
+    if version != STATE_VERSION:
+        raise ValueError(f"state of version {version}: these rules read version {STATE_VERSION}; a newer release wrote it")
+    return _DECODER.decode(data)

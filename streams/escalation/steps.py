@@ -1,0 +1,111 @@
+"""Taking a step, or skipping it (`escalation.md` 4)."""
+
+from datetime import date
+
+from msgspec.structs import replace
+
+from schemas.policy import Remind
+from streams.escalation import attention, case, ladder, outputs, tell
+from streams.escalation.calendar import local
+from streams.escalation.evaluate import end_of_ladder, evaluate
+from streams.escalation.ladder import NextStep
+from streams.escalation.state import Reminder
+from streams.escalation.statuses import CLIMBING
+from streams.escalation.turn import Refused, Turn
+
+
+def take_due_step(turn: Turn, now_us: int) -> None:
+    """Take the next step if its day and time have come and nothing holds it back. At most one a local day."""
+    if turn.contract.status not in CLIMBING or turn.terms.binding is None:
+        return
+    coming = ladder.next_step(turn.contract, turn.view, turn.rules)
+    if coming is None or coming.on is None:
+        return
+    now = local(now_us, turn.terms.place)
+    today = now.date()
+    if today < coming.on or 60 * now.hour + now.minute < turn.rules.at_minutes or not may_step_on(turn, today):
+        return
+    if not ladder.waiting_for(turn.contract, coming, today):
+        take(turn, coming, today)
+
+
+def may_step_on(turn: Turn, day: date) -> bool:
+    """Whether a step may be taken on that day: a working day if the policy wants one, and no step was taken on it."""
+    if turn.rules.working_days_only and not turn.rules.working_days.includes(day):
+        return False
+    return turn.contract.stepped_ever_on is None or turn.contract.stepped_ever_on < day
+
+
+def take(turn: Turn, step: NextStep, day: date) -> None:
+    """Take a step: rungs rise, and what the step is for is told."""
+    overdue = turn.view.overdue
+    if isinstance(step.step, Remind):
+        ordinal = turn.next_ordinal(outputs.REMINDER)
+        covered = _climb(turn, step, day)
+        _remember(turn, step, step.step.level, day, ordinal, covered)
+        attention.drop(turn, "undeliverable")
+        evaluate(turn)
+        tell.reminder(turn, step.step.level, ordinal, overdue, covered)
+    else:
+        level = turn.contract.level
+        _climb(turn, step, day)
+        if not case.hand_over(turn, case.covered_by_step(turn, step), case.account(turn), level, step.number):
+            turn.set(nothing_to_hand_over=True)
+            evaluate(turn)
+
+
+def _climb(turn: Turn, step: NextStep, day: date) -> tuple[str, ...]:
+    standings, raised = ladder.climbed(turn.contract, turn.view.active, step.anchor, step.number)
+    turn.set(standings=standings, stepped_on=day, stepped_ever_on=day, ended_told=False, nothing_to_hand_over=False)
+    return raised
+
+
+def _remember(turn: Turn, step: NextStep, level: int, day: date, ordinal: int, covered: tuple[str, ...]) -> None:
+    contract = turn.contract
+    fee = 0 if _fee_decided(turn, step) else turn.rules.fee(step.number, contract.currency or "")
+    reminder = Reminder(contract.cycle, step.number, level, day, ordinal, step.anchor.invoice_id, fee, covered)
+    turn.set(reminders=(*contract.reminders, reminder))
+
+
+def _fee_decided(turn: Turn, step: NextStep) -> bool:
+    """Whether the fee of this step was decided for this invoice before, charged or not: parts of one invoice share a number."""
+    accounts = turn.books.accounts
+    key = step.anchor.account.invoice.fee_key
+    return any(reminder.step == step.number and accounts[reminder.anchor].invoice.fee_key == key for reminder in turn.contract.reminders)
+
+
+def skip(turn: Turn, number: int | None) -> None:
+    """A person skips the next step: it counts as taken, without notice and fee. Raises Refused."""
+    status = turn.contract.status
+    if status not in (*CLIMBING, "Held"):
+        raise Refused("no step to skip", f"status {status}: a step can be skipped in Due, Reminded and Held")
+    coming = ladder.next_step(turn.contract, turn.view, turn.rules)
+    if coming is None:
+        raise Refused("no step to skip", "no step of the ladder is left")
+    if number not in (None, coming.number):
+        raise Refused("not the next step", f"step {number}: the next step is {coming.number}")
+    covered = _climb(turn, coming, turn.day)
+    if isinstance(coming.step, Remind):
+        skipped = Reminder(
+            turn.contract.cycle, coming.number, coming.step.level, turn.day, 0, coming.anchor.invoice_id, 0, covered, skipped=True
+        )
+        turn.set(reminders=(*turn.contract.reminders, skipped))
+
+
+def fail_notice(turn: Turn, notice_id: str) -> None:
+    """A reminder did not arrive: it counts as skipped, its fee with it. Raises Refused."""
+    key = turn.key
+    for place, reminder in enumerate(turn.contract.reminders):
+        if reminder.ordinal and outputs.output_id(key, reminder.cycle, outputs.REMINDER, reminder.ordinal) == notice_id:
+            failed = replace(reminder, skipped=True)
+            turn.set(reminders=(*turn.contract.reminders[:place], failed, *turn.contract.reminders[place + 1 :]))
+            attention.add(turn, "undeliverable")
+            return
+    raise Refused("unknown notice", f"notice_id {notice_id}: no reminder of this contract has it")
+
+
+def tick(turn: Turn, now_us: int) -> None:
+    """What a tick does to a contract: evaluate, take what is due, evaluate again."""
+    evaluate(turn)
+    take_due_step(turn, now_us)
+    end_of_ladder(turn)

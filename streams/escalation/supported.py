@@ -1,0 +1,66 @@
+"""What the contract already names but these rules don't apply yet: one table for the processor and for whoever reads a policy file.
+
+An event of these types is a dead letter (`not supported yet`), a policy that asks for one of these keys is refused: nothing that
+somebody relies on is ignored in silence.
+"""
+
+from collections.abc import Iterator
+
+from schemas.policy import Policy
+
+NOT_SUPPORTED_YET = "not supported yet"
+
+EVENTS = frozenset(
+    {
+        "payment.initiated",
+        "contract.taken_over",
+        "balance.stated",
+        "payment_plan.agreed",
+        "payment_plan.cancelled",
+        "insolvency.opened",
+        "debtor.deceased",
+        "case.refresh_ordered",
+        "case.monitoring_ordered",
+        "case.message_written",
+        "case.question_answered",
+        "step.approved",
+        "call.attempted",
+    }
+)
+"""Types of events whose rules are still to come."""
+
+POLICY_KEYS = (
+    "interest",
+    "breathing_space",
+    "transit_days",
+    "plan_grace_days",
+    "instalment_reminder",
+    "confirm_payments",
+    "win_back",
+    "payment_link",
+    "refresh_at",
+    "starts_on",
+    "ramp",
+    "forget_after",
+    "fresh_payments",
+)
+"""Keys of a policy that may only have their defaults."""
+
+STEP_KEYS = ("minimum", "below", "approval", "accounts")
+"""Keys of a step that may only have their defaults."""
+
+STEP_KINDS = frozenset({"remind", "hand_over"})
+
+
+def unsupported(policy: Policy) -> Iterator[str]:
+    """The keys of a policy (such as `steps.2.approval`) that ask for what is not supported yet."""
+    for key in POLICY_KEYS:
+        if getattr(policy, key) != Policy.model_fields[key].get_default(call_default_factory=True):
+            yield key
+    for place, step in enumerate(policy.steps):
+        if step.kind not in STEP_KINDS:
+            yield f"steps.{place}.kind"
+        fields = type(step).model_fields
+        for key in STEP_KEYS:
+            if key in fields and getattr(step, key) != fields[key].default:
+                yield f"steps.{place}.{key}"

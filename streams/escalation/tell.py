@@ -1,0 +1,280 @@
+"""Telling: the outputs' data, in the keys and the order of their schemas. Nothing is decided here."""
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, timedelta
+from hashlib import blake2b
+from typing import Any
+
+import msgspec
+
+from schemas.status import RECEIVABLES_MAX
+from streams.escalation import ladder, outputs
+from streams.escalation.ladder import Position
+from streams.escalation.settlement import Account
+from streams.escalation.state import Case, Change, Contract
+from streams.escalation.statuses import CLIMBING
+from streams.escalation.turn import Turn
+
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+_FEW = 3
+"""Changes that case-status shows."""
+
+_ROW = (
+    *("status", "dunning_level", "rung", "cycle", "open_amount", "overdue_amount", "currency", "costs", "interest", "credit"),
+    *("agency_balance", "written_off", "agency", "agency_account", "handover_id", "case_id", "stage", "holds", "signals", "attention"),
+    *("waiting_for", "next_step", "next_step_kind", "next_step_on", "changed_at", "version", "last_changes", "receivables"),
+    "limitation_on",
+)
+
+
+def moment(time_us: int) -> datetime:
+    """A moment as a time stamp in UTC."""
+    return _EPOCH + timedelta(microseconds=time_us)
+
+
+def history(turn: Turn) -> None:
+    """Record the change of (status, level, attention) since the last record, if there was one."""
+    contract = turn.contract
+    now = (contract.status, contract.level, contract.attention)
+    if now == turn.noted:
+        return
+    change = Change(contract.clock_us, contract.status, contract.level)
+    turn.set(version=contract.version + 1, changes=(*contract.changes[-_FEW + 1 :], change))
+    data = {
+        "changed_at": moment(contract.clock_us),
+        "from": turn.noted[0],
+        "to": contract.status,
+        "dunning_level": contract.level,
+        "attention": contract.attention,
+        "cause": turn.cause,
+        "by": turn.by,
+        "reason": turn.reason,
+        "version": turn.contract.version,
+    }
+    turn.tell(outputs.HISTORY, data)
+    turn.noted = now
+    turn.reason = None
+
+
+# --- case-status
+
+
+def status(turn: Turn) -> None:
+    """Tell how the contract stands, if anything of it but interest changed."""
+    values = _row(turn)
+    shown = blake2b(msgspec.msgpack.encode(values), digest_size=16).digest()
+    if shown == turn.contract.shown:
+        return
+    turn.set(shown=shown)
+    data = dict(zip(_ROW, values, strict=True))
+    data["interest"] = sum(account.interest for account in turn.books.accounts.values())
+    data["receivables"] = [_receivable(*listed) for listed in _listed(turn)]
+    turn.tell(outputs.STATUS, data)
+
+
+def _row(turn: Turn) -> tuple[Any, ...]:
+    """The row's values in order; interest, which changes by itself, stands as 0."""
+    contract, seen, case = turn.contract, turn.view, turn.case
+    accounts = seen.books.accounts.values()
+    coming = ladder.next_step(contract, seen, turn.rules) if contract.status in CLIMBING else None
+    return (
+        contract.status,
+        contract.level,
+        rung(turn),
+        contract.cycle,
+        sum(account.open for account in accounts),
+        seen.overdue_amount,
+        contract.currency,
+        sum(account.costs_open for account in accounts),
+        0,
+        seen.books.credit,
+        max(0, seen.books.agency_balance),
+        seen.books.written_off,
+        case.agency if case else None,
+        case.account if case else None,
+        case.handover_id if case else None,
+        case.case_id if case else None,
+        case.stage if case else None,
+        _holds(turn),
+        (),
+        contract.attention,
+        ladder.waiting_for(contract, coming, turn.day) if coming else (),
+        coming.number if coming else None,
+        coming.step.kind if coming else None,
+        coming.on if coming else None,
+        moment(contract.changes[-1].at_us) if contract.changes else None,
+        contract.version,
+        tuple({"changed_at": moment(one.at_us), "to": one.to, "dunning_level": one.level} for one in contract.changes),
+        [(account.invoice.invoice_id, account.due_on, account.open, account.costs_open, up) for account, up in _listed(turn)],
+        None,
+    )
+
+
+def rung(turn: Turn) -> int:
+    """The contract's rung: its anchor's, or in a case the one it had at the handover."""
+    if turn.contract.current is not None:
+        return turn.contract.handover_rung
+    first = ladder.anchor(turn.view.active, len(turn.rules.steps))
+    return first.rung if first else 0
+
+
+def _holds(turn: Turn) -> list[dict[str, Any]]:
+    covering = [span for span in turn.spans if span.covers(turn.day)]
+    return [
+        {"hold_id": span.hold_id, "kind": span.kind, "invoice_id": span.invoice_id, "from": span.begin, "until": span.end}
+        for span in sorted(covering, key=lambda span: (span.begin, span.hold_id))
+    ]
+
+
+def _listed(turn: Turn) -> list[tuple[Account, int]]:
+    """The open receivables that the row names, with their rungs."""
+    rungs = {standing.invoice_id: standing.rung for standing in turn.contract.standings}
+    accounts = [account for account in turn.books.accounts.values() if account.claim > 0]
+    return [(account, rungs.get(account.invoice.invoice_id, 0)) for account in accounts[:RECEIVABLES_MAX]]
+
+
+def _receivable(account: Account, up: int) -> dict[str, Any]:
+    return {
+        "invoice_id": account.invoice.invoice_id,
+        "due_on": account.due_on,
+        "open": account.open,
+        "costs": account.costs_open,
+        "interest": account.interest,
+        "rung": up,
+    }
+
+
+# --- notices
+
+
+def reminder(turn: Turn, level: int, ordinal: int, positions: Sequence[Position], covered: Sequence[str]) -> None:
+    """Ask whoever writes to the debtor for a reminder over everything that is overdue."""
+    turn.tell(outputs.REMINDER, {**_notice(turn, outputs.REMINDER, ordinal, positions, covered), "level": level}, ordinal)
+
+
+def ladder_ended(turn: Turn) -> None:
+    """Say that no step is left."""
+    ordinal = turn.next_ordinal(outputs.LADDER_ENDED)
+    data = _notice(turn, outputs.LADDER_ENDED, ordinal, turn.view.overdue, ())
+    if turn.contract.nothing_to_hand_over:
+        data["reason"] = "nothing_to_hand_over"
+    turn.tell(outputs.LADDER_ENDED, data, ordinal)
+
+
+def _notice(turn: Turn, kind: str, ordinal: int, positions: Sequence[Position], covered: Sequence[str]) -> dict[str, Any]:
+    accounts = [turn.books.accounts[position.invoice_id] for position in positions]
+    return {
+        "notice_id": turn.id_of(kind, ordinal),
+        "version": turn.contract.version,
+        "amount": sum(account.open for account in accounts),
+        "currency": turn.contract.currency,
+        "costs": sum(account.costs_open for account in accounts),
+        "interest": sum(account.interest for account in accounts),
+        "reference": f"{turn.contract_id}/{turn.contract.cycle}",
+        "receivables": [
+            {
+                "invoice_id": account.invoice.invoice_id,
+                "open": account.open,
+                "due_on": account.due_on,
+                "covered": account.invoice.invoice_id in covered,
+            }
+            for account in accounts
+        ],
+    }
+
+
+# --- commands
+
+
+def submit(turn: Turn, case: Case) -> None:
+    """Hand a claim over: everything the agency needs but person data."""
+    accounts = [turn.books.accounts[invoice_id] for invoice_id in case.invoice_ids]
+    data = {
+        "handover_id": case.handover_id,
+        "attempt": case.attempt,
+        "agency_account": case.account,
+        "claims": [_claim(turn, account) for account in accounts],
+        "currency": turn.contract.currency,
+        "open_amount": sum(account.open for account in accounts),
+        "costs": sum(account.costs_open for account in accounts),
+        "interest": sum(account.interest for account in accounts),
+        "debtor_kind": turn.terms.debtor_kind,
+        "creditor": turn.terms.creditor.model_dump(mode="json", exclude_none=True) if turn.terms.creditor else None,
+    }
+    turn.tell(outputs.SUBMIT, _present(data))
+
+
+def _claim(turn: Turn, account: Account) -> dict[str, Any]:
+    invoice = account.invoice
+    reminded = reminded_on(turn.contract, invoice.invoice_id)
+    return _present(
+        {
+            "invoice_id": invoice.invoice_id,
+            "number": invoice.number,
+            "issued_on": invoice.issued_on,
+            "due_on": account.due_on,
+            "amount": account.amount,
+            "open": account.open,
+            "costs": account.costs_open,
+            "interest": account.interest,
+            "reminded_on": reminded,
+            "default_on": _default_on(turn, account, reminded),
+            "subject_matter": invoice.subject_matter,
+            "service_from": invoice.service_from,
+            "service_to": invoice.service_to,
+            "payment_method": invoice.payment_method,
+            "chargeback_reason": _chargeback_reason(turn, invoice.invoice_id),
+        }
+    )
+
+
+def reminded_on(contract: Contract, invoice_id: str) -> list[date]:
+    """Days of the reminders that covered a receivable."""
+    return sorted(reminder.day for reminder in contract.reminders if not reminder.skipped and invoice_id in reminder.covered)
+
+
+def _default_on(turn: Turn, account: Account, reminded: Sequence[date]) -> date | None:
+    if turn.rules.default == "first_reminder":
+        return reminded[0] if reminded else None
+    if turn.rules.default == "thirty_days":
+        return turn.rules.working_days.next(account.due_on + timedelta(days=30))
+    standing = next((one for one in turn.contract.standings if one.invoice_id == account.invoice.invoice_id), None)
+    return ladder.due_day(account, standing, turn.rules) if standing else turn.rules.working_days.next(account.due_on)
+
+
+def _chargeback_reason(turn: Turn, invoice_id: str) -> str | None:
+    """Reason of the last chargeback that reopened the receivable and stands."""
+    facts = turn.contract.facts
+    over = {reversal.of for reversal in facts.reversals}
+    last = max(
+        (
+            one
+            for one in facts.chargebacks
+            if one.chargeback_id not in over and turn.books.reopened_first.get(one.chargeback_id) == invoice_id
+        ),
+        key=lambda one: (one.booked_on, one.chargeback_id),
+        default=None,
+    )
+    return last.reason_code if last else None
+
+
+def recall(turn: Turn, case: Case, reason: str) -> None:
+    """Ask the agency to stop: `paid`, `ordered` or `claim_gone`."""
+    turn.tell(outputs.RECALL, {"handover_id": case.handover_id, "reason": reason})
+
+
+def report_payment(turn: Turn, case: Case, payment_id: str, amount: int, value_date: date) -> None:
+    """Tell the agency what the creditor received, or took back (negative)."""
+    turn.tell(
+        outputs.REPORT_PAYMENT,
+        {"handover_id": case.handover_id, "payment_id": payment_id, "amount": amount, "value_date": value_date},
+    )
+
+
+def message(turn: Turn, case: Case, text_key: str) -> None:
+    """Tell the agency something in a fixed text."""
+    turn.tell(outputs.SEND_MESSAGE, {"handover_id": case.handover_id, "text_key": text_key})
+
+
+def _present(data: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in data.items() if value is not None}

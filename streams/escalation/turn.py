@@ -1,0 +1,132 @@
+"""One event or tick being applied to one contract.
+
+A `Turn` holds the contract as it becomes, what is told on the way, and what was worked out from it so far (the fold, the view of the day),
+so that nothing is worked out twice while nothing changed. It lives for one application and is the only thing here that changes.
+"""
+
+from datetime import date
+from typing import Any
+
+from msgspec.structs import replace
+
+from streams.escalation import holds, ladder, settlement
+from streams.escalation.calendar import local_day
+from streams.escalation.holds import Span
+from streams.escalation.ladder import View
+from streams.escalation.outputs import Told, counted, output_id
+from streams.escalation.settings import Rules, Shared, policy_versions, terms
+from streams.escalation.settlement import Books, Ledger
+from streams.escalation.state import Case, Contract, Original
+
+DECIDES_MONEY = frozenset({"facts", "reminders", "cases", "fixed"})
+
+
+class Refused(Exception):
+    """The event cannot be applied. `reason` is short and stable, `detail` says what was wrong and what would be right."""
+
+    def __init__(self, reason: str, detail: str) -> None:
+        super().__init__(f"{reason}: {detail}")
+        self.reason = reason
+        self.detail = detail
+
+
+class Turn:
+    """See the module. `key` is "tenant/contract", `cause` the id of the event or `tick`, `by` the person who ordered it."""
+
+    def __init__(self, shared: Shared, key: str, contract: Contract, moment_us: int, cause: str, by: str | None = None) -> None:
+        self.key = key
+        self.tenant, self.contract_id = key.split("/", 1)
+        self.contract = replace(contract, clock_us=moment_us) if moment_us != contract.clock_us else contract
+        self.cause = cause
+        self.by = by
+        self.reason: str | None = None
+        """Reason of the next change in the history."""
+        self.told: list[Told] = []
+        self.returned: list[tuple[Original, str, str]] = []
+        """Records kept so far that turned out to be dead letters, with reason and detail."""
+        self.noted = (contract.status, contract.level, contract.attention)
+        self._shared = shared
+        self.bind()
+
+    def bind(self) -> None:
+        """Go on under the terms that count now."""
+        self.terms = terms(self._shared, self.tenant, self.contract)
+        self.day: date = local_day(self.contract.clock_us, self.terms.place)
+        self._spans: tuple[Span, ...] | None = None
+        self._books: Books | None = None
+        self._view: View | None = None
+
+    @property
+    def rules(self) -> Rules:
+        return self.terms.rules
+
+    def policy_known(self, name: str) -> bool:
+        """Whether a cycle of this tenant may begin with the policy of that name."""
+        return policy_versions(self._shared, self.tenant, name) is not None
+
+    @property
+    def case(self) -> Case | None:
+        """The case in which the contract stands."""
+        return self.contract.case
+
+    def set(self, **changes: Any) -> None:
+        """Change fields of the contract, and forget what was worked out from them."""
+        self.contract = replace(self.contract, **changes)
+        if not changes.keys().isdisjoint(DECIDES_MONEY):
+            self._books = self._view = None
+        if "facts" in changes:
+            self._spans = None
+        if "standings" in changes:
+            self._view = None
+
+    def set_case(self, number: int, **changes: Any) -> None:
+        """Change fields of a case, but for its receivables: nothing that was worked out depends on the others."""
+        cases = list(self.contract.cases)
+        cases[number] = replace(cases[number], **changes)
+        self.contract = replace(self.contract, cases=tuple(cases))
+
+    def local_day(self, time_us: int) -> date:
+        """The contract's local day of a moment."""
+        return local_day(time_us, self.terms.place)
+
+    @property
+    def spans(self) -> tuple[Span, ...]:
+        """What holds."""
+        if self._spans is None:
+            self._spans = holds.spans(self.contract.facts, self.local_day)
+        return self._spans
+
+    @property
+    def books(self) -> Books:
+        """What is owed."""
+        if self._books is None:
+            kept = self.contract
+            self._books = settlement.books(
+                Ledger(kept.facts, kept.reminders, kept.cases, kept.fixed, self.local_day, self.rules.principal_first, self._fee_free)
+            )
+        return self._books
+
+    def _fee_free(self, invoice_id: str, day: date) -> bool:
+        return holds.fee_free(self.spans, invoice_id, day)
+
+    @property
+    def view(self) -> View:
+        """The contract on the day of the turn."""
+        if self._view is None:
+            self._view = ladder.view(self.contract, self.books, self.spans, self.rules, self.day)
+        return self._view
+
+    def next_ordinal(self, kind: str) -> int:
+        """Count one more output of this kind in the cycle."""
+        ordinals, ordinal = counted(self.contract.ordinals, kind)
+        self.contract = replace(self.contract, ordinals=ordinals)
+        return ordinal
+
+    def tell(self, kind: str, data: dict[str, Any], ordinal: int | None = None) -> None:
+        """Say something, numbered within the present cycle."""
+        number = self.next_ordinal(kind) if ordinal is None else ordinal
+        self.told.append(Told(kind, self.id_of(kind, number), self.contract.clock_us, data))
+
+    def id_of(self, kind: str, ordinal: int) -> str:
+        """Id of an output of the present cycle."""
+        return output_id(self.key, self.contract.cycle, kind, ordinal)
