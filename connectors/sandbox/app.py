@@ -41,7 +41,7 @@ class SandboxConfig:
     """`codes`: authentication code by customer number; None lets every code in. `port` 0 takes a free one."""
 
     host: str = "127.0.0.1"
-    port: int = 8089
+    port: int = 8091
     codes: Mapping[str, str] | None = field(default=None, repr=False)
 
 

@@ -108,10 +108,15 @@ class Book:
 
 
 class World:
-    """Everything the sandbox knows, and its clock."""
+    """Everything the sandbox knows, and its clock.
 
-    def __init__(self, now: datetime = BEGINNING) -> None:
+    `idempotent`: a reference sent again gets the case it already has; False: every submission is a case of its own, as at an agency that
+    does not look.
+    """
+
+    def __init__(self, now: datetime = BEGINNING, *, idempotent: bool = True) -> None:
         self.now = now
+        self.idempotent = idempotent
         self.scripts: list[Script] = []
         self.books: dict[tuple[str, str], Book] = {}
         self._coming: list[tuple[datetime, int, Book, Case, Scene]] = []
@@ -126,9 +131,9 @@ class World:
                 yield book, case
 
     def take(self, book: Book, *, reference: str, contract: str, currency: str, owed: int, has_postal_code: bool) -> tuple[Case, bool]:
-        """The case of a reference, and whether it is new. A reference sent again gets the case it already has."""
+        """The case of a submission, and whether it is new."""
         known = book.by_reference.get(reference)
-        if known is not None:
+        if known is not None and self.idempotent:
             known.submissions += 1
             return known, False
         case = Case(f"A{len(book.by_number) + 1:08d}", reference, contract, self.now, currency, owed)
