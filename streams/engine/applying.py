@@ -1,7 +1,7 @@
 """One transaction's worth of applying: records and visits in, states and outputs out. No I/O; what it did is settled or taken back."""
 
 import logging
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 
@@ -61,7 +61,7 @@ class Counts:
 
 
 class Applier(Generic[State, Shared, Event]):
-    """Applies to the states of one partition. After `apply` and `visit`: `changes`, then `settle` or `take_back`."""
+    """Applies to the states of one partition. After `apply_all` and `visit`: `changes`, then `settle` or `take_back`."""
 
     def __init__(
         self, processor: Processor[State, Shared, Event], store: Store, partition: int, config: EngineConfig, condemned: Condemned
@@ -70,23 +70,30 @@ class Applier(Generic[State, Shared, Event]):
         self._partition = partition
         self._config = config
         self._condemned = condemned
+        self._plain = frozenset(config.inputs)
         self.states = States(processor, store, config.limits.cached_states, config.limits.state_bytes)
         self.shared = self._settled_shared = self._stored_shared(store.get(SHARED_KEY))
         self.progress = self._settled_progress = Progress.decode(store.get(PROGRESS_KEY))
         self.outputs: list[Output] = []
         self.counts = Counts()
 
-    def apply(self, record: Record) -> None:
-        """Apply one record, whatever it is. Raises ProcessorFailed for exceptions of our own code."""
-        written = len(self.outputs)
-        try:
-            self._apply(record)
-        except Exception as error:
-            culprit = (record.topic, record.offset)
-            if culprit not in self._condemned:
-                raise ProcessorFailed(culprit, error) from error
-            del self.outputs[written:]
-            self._bury(record, deadletter.of_exception(error), deadletter.APPLY)
+    def apply_all(self, records: Sequence[Record]) -> None:
+        """Apply records in order, whatever they are. Raises ProcessorFailed for exceptions of our own code."""
+        plain = self._plain
+        for record in records:
+            key = record.key
+            written = len(self.outputs)
+            try:
+                if key and key[0] and record.topic in plain:
+                    self._keyed(record, key)
+                else:
+                    self._other(record)
+            except Exception as error:
+                culprit = (record.topic, record.offset)
+                if culprit not in self._condemned:
+                    raise ProcessorFailed(culprit, error) from error
+                del self.outputs[written:]
+                self._bury(record, deadletter.of_exception(error), deadletter.APPLY)
 
     def decode(self, record: Record) -> Any:
         """What the processor makes of a record; ticks are looked for with this ahead of their turn."""
@@ -149,10 +156,11 @@ class Applier(Generic[State, Shared, Event]):
         if refused_for_size is not None:
             self.states.exempt.add(refused_for_size)
 
-    def _apply(self, record: Record) -> None:
+    def _other(self, record: Record) -> None:
+        """What is not plainly an event for a key: rerouted, from the timers topic, without a key or with a reserved one."""
         if record.topic == self._config.rerouted:
             origin = reroute.original(record)
-            if origin is None or origin.topic not in self._config.inputs:
+            if origin is None or origin.topic not in self._plain:
                 self._dead_letter(record, NO_ORIGIN, deadletter.DECODE)
                 return
             record = origin
@@ -167,25 +175,36 @@ class Applier(Generic[State, Shared, Event]):
             self._keyed(record, record.key)
 
     def _keyed(self, record: Record, key: bytes) -> None:
-        entry = self.states.find(key)
-        if entry.state is None:
-            right = partition_of(key, self._config.partitions)
-            if right != self._partition:
-                self.outputs.append(reroute.forwarded(record, self._config.rerouted, right))
-                _count(self.counts.rerouted, record.topic)
-                return
+        states = self.states
+        entry = states.find(key)
+        if entry.state is None and self._forwarded(record, key):
+            return
         decoded = self._processor.decode(record)
-        if type(decoded) is Keyed:
-            if key in self.states.exempt:
-                self._refuse(record, key, entry, _too_large(self._config.limits.state_bytes), deadletter.APPLY)
-                return
+        if type(decoded) is not Keyed:
+            self._not_applicable(record, key, entry, decoded)
+        elif key in states.exempt:
+            self._refuse(record, key, entry, _too_large(self._config.limits.state_bytes), deadletter.APPLY)
+        else:
             applied = self._processor.apply(self.shared, key, entry.state, decoded.event, record)
-            self._took(key, entry, applied)
+            states.put(key, entry, applied.state, applied.due_ms)
+            self.outputs += applied.outputs
             if applied.refused is None:
-                _count(self.counts.events, (record.topic, decoded.kind))
+                counts, label = self.counts.events, (record.topic, decoded.kind)
+                counts[label] = counts.get(label, 0) + 1
             else:
-                self._refuse(record, key, self.states.find(key), applied.refused, deadletter.APPLY)
-        elif type(decoded) is Poison:
+                self._refuse(record, key, states.find(key), applied.refused, deadletter.APPLY)
+
+    def _forwarded(self, record: Record, key: bytes) -> bool:
+        """Whether the key belongs to another partition; then the record is on its way there."""
+        right = partition_of(key, self._config.partitions)
+        if right == self._partition:
+            return False
+        self.outputs.append(reroute.forwarded(record, self._config.rerouted, right))
+        _count(self.counts.rerouted, record.topic)
+        return True
+
+    def _not_applicable(self, record: Record, key: bytes, entry: Entry[State], decoded: Any) -> None:
+        if type(decoded) is Poison:
             self._refuse(record, key, entry, decoded, deadletter.DECODE)
         else:
             self._unkeyed(record, decoded)
@@ -220,8 +239,7 @@ class Applier(Generic[State, Shared, Event]):
 
     def _took(self, key: bytes, entry: Entry[State], applied: Applied[State]) -> None:
         self.states.put(key, entry, applied.state, applied.due_ms)
-        if applied.outputs:
-            self.outputs += applied.outputs
+        self.outputs += applied.outputs
 
     def _refuse(self, record: Record, key: bytes, entry: Entry[State], poison: Poison, stage: str) -> None:
         """A dead letter of a key that may be known: its state is told."""

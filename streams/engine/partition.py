@@ -28,7 +28,7 @@ from streams.engine.rocks import Origin, RocksStore
 from streams.engine.states import Changes, TooLarge
 from streams.engine.store import MemoryStore, Store
 from streams.engine.ticking import TickRun
-from streams.engine.transaction import TransactionalWriter
+from streams.engine.transaction import Home, KeyValues, TransactionalWriter
 
 log = logging.getLogger(__name__)
 
@@ -134,6 +134,7 @@ class PartitionTask(Generic[State, Shared, Event]):
         self._committed = self._condition.committed_positions = committed
         self._foreign_positions = {} if last is None else {t: o for t, o in last.positions.items() if t not in inputs}
         self._applier = Applier(self._processor, store, self._number, self._config, self._condemned)
+        self._writer.home = Home(self._number, self._config.partitions, self._applier.states.holds)
         self._intake = Intake(self._cluster, self._config, self._number, self._applier.decode)
         self._intake.open({topic: committed.get(topic, starts[topic]) for topic in inputs})
         self._metrics.takes["taken"] += 1
@@ -234,15 +235,16 @@ class PartitionTask(Generic[State, Shared, Event]):
         self, applier: Applier[State, Shared, Event], placed: list[Placed], deadline: float, bytes_left: int
     ) -> tuple[list[Placed], int]:
         """Apply in order, giving way to other tasks now and then. Returns what was applied in time, and its size in bytes."""
-        size, every, apply = 0, self._config.limits.yield_every, applier.apply
-        for count, (_, _, record) in enumerate(placed, 1):
-            apply(record)
-            size += len(record.value or b"")
-            if size >= bytes_left or count % every == 0:
-                await asyncio.sleep(0)
-                if size >= bytes_left or time.perf_counter() > deadline:
-                    return placed[:count], size
-        return placed, size
+        every, size, done = self._config.limits.yield_every, 0, 0
+        while done < len(placed):
+            part = [record for _, _, record in placed[done : done + every]]
+            applier.apply_all(part)
+            done += len(part)
+            size += sum([len(record.value or b"") for record in part])
+            await asyncio.sleep(0)
+            if size >= bytes_left or time.perf_counter() > deadline:
+                break
+        return placed[:done], size
 
     def _end_tick(self, intake: Intake) -> None:
         if self._tick is not None and self._tick.done:
@@ -259,21 +261,19 @@ class PartitionTask(Generic[State, Shared, Event]):
             intake.take_back()
             applier.take_back(refused_for_size=error.key)
             return
-        positions = intake.positions
-        outputs = self._outputs(applier, changes, Entry(self._processor.rules, {**self._foreign_positions, **positions}, steps))
+        config, positions = self._config, intake.positions
+        # Wall-clock timestamps: these topics are the engine's own, and record times of years ago would roll a segment each.
+        now_ms = int(time.time() * 1000)
+        entry = Entry(self._processor.rules, {**self._foreign_positions, **positions}, steps)
+        journaled = Output(config.journal, None, entry.encode(), now_ms, (), self._number)
         moved = {(topic, self._number): offset for topic, offset in positions.items() if self._committed.get(topic) != offset}
+        state = KeyValues(config.changelog, self._number, changes.records, now_ms)
         self._condition.committing = True
-        ends = await self._writer.commit(outputs, moved, group_id=self._config.app)
+        ends = await self._writer.commit([*applier.outputs, journaled], moved, group_id=config.app, state=state)
         self._condition.committing = False
         self._committed = positions
         intake.settle()
         self._settled(intake, applier, changes, ends)
-
-    def _outputs(self, applier: Applier[State, Shared, Event], changes: Changes, entry: Entry) -> list[Output]:
-        # Wall-clock timestamps: these topics are the engine's own, and record times of years ago would roll a segment each.
-        now_ms = int(time.time() * 1000)
-        journaled = Output(self._config.journal, None, entry.encode(), now_ms, (), self._number)
-        return [*changes.outputs(self._config.changelog, self._number, now_ms), *applier.outputs, journaled]
 
     def _settled(
         self, intake: Intake, applier: Applier[State, Shared, Event], changes: Changes, ends: Mapping[tuple[str, int], int]

@@ -19,6 +19,7 @@ from typing import Any
 from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, ReadOptions, WriteBatch
 
 from streams.engine.framing import NEVER, RESERVED, due_of
+from streams.engine.store import Moves
 
 log = logging.getLogger(__name__)
 
@@ -57,22 +58,21 @@ class RocksStore:
 
     def load(self, records: Mapping[bytes, bytes | None], position: int) -> None:
         # A rebuild writes the index once, at its end: most records read first are replaced by later ones.
-        self.write(records, {} if self._rebuilding else self._dues(records), position, index=not self._rebuilding)
+        self.write(records, {} if self._rebuilding else self._moves(records), position)
 
     def loaded(self) -> None:
         if self._rebuilding:
             self._index_all()
-            self._rebuilding = False
 
-    def write(self, changes: Mapping[bytes, bytes | None], dues_before: Mapping[bytes, int], position: int, *, index: bool = True) -> None:
+    def write(self, changes: Mapping[bytes, bytes | None], moves: Moves, position: int) -> None:
         batch = WriteBatch(raw_mode=True)
         for key, framed in changes.items():
             if framed is None:
                 batch.delete(_STATE + key)
             else:
                 batch.put(_STATE + key, framed)
-            if index:
-                _move(batch, key, dues_before.get(key, NEVER), NEVER if framed is None else due_of(framed))
+        for key, (before, after) in moves.items():
+            _move(batch, key, before, after)
         batch.put(_FACTS, self._now(position))
         self._db.write(batch)
         self.position = position
@@ -101,10 +101,9 @@ class RocksStore:
         stands_at = 0 if self._rebuilding else position
         return json.dumps({"origin": asdict(self._origin), "position": stands_at, "written_at_s": time.time()}).encode()
 
-    def _dues(self, records: Mapping[bytes, bytes | None]) -> dict[bytes, int]:
-        keys = list(records)
-        before = self._db.get([_STATE + key for key in keys])
-        return {key: due_of(framed) for key, framed in zip(keys, before, strict=True) if framed}
+    def _moves(self, records: Mapping[bytes, bytes | None]) -> Moves:
+        before = self._db.get([_STATE + key for key in records])
+        return {key: (_due(old), _due(new)) for (key, new), old in zip(records.items(), before, strict=True)}
 
     def _index_all(self) -> None:
         batch = WriteBatch(raw_mode=True)
@@ -120,6 +119,10 @@ class RocksStore:
     def _items(self, start: bytes, end: bytes) -> Iterable[tuple[bytes, bytes]]:
         items: Iterable[tuple[bytes, bytes]] = self._db.items(from_key=start, read_opt=_below(end))
         return items
+
+
+def _due(framed: bytes | None) -> int:
+    return NEVER if framed is None else due_of(framed)
 
 
 def _move(batch: Any, key: bytes, before: int, after: int) -> None:

@@ -1,10 +1,9 @@
 """The states of a partition while records are applied: decoded once, encoded once a transaction, taken back if it fails."""
 
-from collections.abc import Iterable
 from typing import Any, Generic, NamedTuple
 
 from streams.engine.framing import NEVER, frame, unframe, with_due
-from streams.engine.protocol import Output, Processor, State
+from streams.engine.protocol import Processor, State
 from streams.engine.store import Store
 
 
@@ -24,18 +23,16 @@ class Entry(NamedTuple, Generic[State]):
     due_ms: int
 
 
+_new_entry = tuple.__new__
 UNKNOWN: Entry[Any] = Entry(None, NEVER)
 
 
 class Changes(NamedTuple):
-    """What a transaction changes: records for the changelog, and the same for the store (with moves of due times alone)."""
+    """What a transaction changes: `records` for the changelog; `stored` for the store, the same and moves of due times alone."""
 
     records: dict[bytes, bytes | None]
     stored: dict[bytes, bytes | None]
-    dues_before: dict[bytes, int]
-
-    def outputs(self, topic: str, partition: int, timestamp_ms: int) -> Iterable[Output]:
-        return [Output(topic, key, framed, timestamp_ms, (), partition) for key, framed in self.records.items()]
+    moves: dict[bytes, tuple[int, int]]
 
 
 class States(Generic[State]):
@@ -59,32 +56,45 @@ class States(Generic[State]):
             entry = self._entries[key] = self._stored(key)
         return entry
 
+    def holds(self, key: bytes) -> bool:
+        """Whether the key is at hand with a state, and so known to belong to this partition."""
+        return self._entries.get(key, UNKNOWN).state is not None
+
     def put(self, key: bytes, before: Entry[State], state: State | None, due_ms: int | None) -> None:
         """Take note of what came of an event; `before` is what `find` gave."""
         due = NEVER if due_ms is None or state is None else due_ms
         if state is not before.state or due != before.due_ms:
-            self._before.setdefault(key, before)
-            self._entries[key] = Entry(state, due)
+            if key not in self._before:
+                self._before[key] = before
+            self._entries[key] = _new_entry(Entry, (state, due))
 
     def put_reserved(self, key: bytes, framed: bytes) -> None:
         self._reserved[key] = framed
 
     def changes(self) -> Changes:
         """Everything put since the last `settle`. Raises TooLarge."""
-        changes = Changes(dict(self._reserved), dict(self._reserved), {})
+        records: dict[bytes, bytes | None] = dict(self._reserved)
+        moves: dict[bytes, tuple[int, int]] = {}
+        moved_alone: dict[bytes, bytes | None] = {}
+        entries, version, dump, state_bytes = self._entries, self._processor.state_version, self._processor.dump, self._state_bytes
         for key, before in self._before.items():
-            entry = self._entries[key]
-            if before.state is not None:
-                changes.dues_before[key] = before.due_ms
-            if entry.state is before.state:
-                self._moved(key, entry.due_ms, changes)
+            state, due_ms = entries[key]
+            if due_ms != before.due_ms:
+                moves[key] = before.due_ms, due_ms
+            if state is None:
+                records[key] = None
+            elif state is before.state:
+                moved_alone[key] = with_due(self._store.get(key) or b"", due_ms)
             else:
-                changes.records[key] = changes.stored[key] = self._encoded(key, entry)
-        return changes
+                payload = dump(state)
+                if len(payload) > state_bytes and key not in self.exempt:
+                    raise TooLarge(key, len(payload))
+                records[key] = frame(version, due_ms, payload)
+        return Changes(records, {**records, **moved_alone} if moved_alone else records, moves)
 
     def settle(self, changes: Changes, position: int) -> None:
         """The transaction was committed: the store follows, up to the changelog offset `position`."""
-        self._store.write(changes.stored, changes.dues_before, position)
+        self._store.write(changes.stored, changes.moves, position)
         self._before.clear()
         self._reserved.clear()
         self.exempt.clear()
@@ -123,16 +133,3 @@ class States(Generic[State]):
             return UNKNOWN
         version, due_ms, payload = unframe(framed)
         return Entry(self._processor.load(payload, version), due_ms)
-
-    def _encoded(self, key: bytes, entry: Entry[State]) -> bytes | None:
-        if entry.state is None:
-            return None
-        payload = self._processor.dump(entry.state)
-        if len(payload) > self._state_bytes and key not in self.exempt:
-            raise TooLarge(key, len(payload))
-        return frame(self._processor.state_version, entry.due_ms, payload)
-
-    def _moved(self, key: bytes, due_ms: int, changes: Changes) -> None:
-        framed = self._store.get(key)
-        if framed is not None:
-            changes.stored[key] = with_due(framed, due_ms)

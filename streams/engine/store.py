@@ -5,12 +5,16 @@ stands at; so it is never ahead of the log, and whatever it missed is read from 
 """
 
 from collections.abc import Iterable, Mapping
-from typing import Protocol
+from typing import Protocol, TypeAlias
 
 from streams.engine.framing import NEVER, RESERVED, due_of
 
 _HOUR_MS = 3_600_000
 _NEVER_HOUR = NEVER // _HOUR_MS
+
+
+Moves: TypeAlias = Mapping[bytes, tuple[int, int]]
+"""(due time before, due time now) by key, in ms; NEVER where there is none."""
 
 
 class Store(Protocol):
@@ -30,8 +34,8 @@ class Store(Protocol):
     def loaded(self) -> None:
         """Recovery is over: the index of due times must be right from now on."""
 
-    def write(self, changes: Mapping[bytes, bytes | None], dues_before: Mapping[bytes, int], position: int) -> None:
-        """Take over a committed batch, all or nothing. `dues_before`: the due times those keys had, where they had a state."""
+    def write(self, changes: Mapping[bytes, bytes | None], moves: Moves, position: int) -> None:
+        """Take over a committed batch, all or nothing. `moves`: the keys whose due time is another than before."""
 
     def due(self, now_ms: int) -> list[bytes]:
         """Keys with a due time up to `now_ms`, in no particular order."""
@@ -61,8 +65,9 @@ class MemoryStore:
 
     def load(self, records: Mapping[bytes, bytes | None], position: int) -> None:
         self._values.update(records)  # type: ignore[arg-type]  # tombstones leave again below
-        for key in [key for key, value in records.items() if value is None]:
-            del self._values[key]
+        if None in records.values():
+            for key in [key for key, value in records.items() if value is None]:
+                del self._values[key]
         self.position = position
 
     def loaded(self) -> None:
@@ -72,16 +77,10 @@ class MemoryStore:
             if due_ms != NEVER:
                 self._by_hour.setdefault(due_ms // _HOUR_MS, set()).add(key)
 
-    def write(self, changes: Mapping[bytes, bytes | None], dues_before: Mapping[bytes, int], position: int) -> None:
-        for key, framed in changes.items():
-            hour_before = dues_before.get(key, NEVER) // _HOUR_MS
-            if framed is None:
-                self._values.pop(key, None)
-                self._move(key, hour_before, _NEVER_HOUR)
-            else:
-                self._values[key] = framed
-                self._move(key, hour_before, due_of(framed) // _HOUR_MS)
-        self.position = position
+    def write(self, changes: Mapping[bytes, bytes | None], moves: Moves, position: int) -> None:
+        self.load(changes, position)
+        for key, (before, after) in moves.items():
+            self._move(key, before // _HOUR_MS, after // _HOUR_MS)
 
     def due(self, now_ms: int) -> list[bytes]:
         present = now_ms // _HOUR_MS

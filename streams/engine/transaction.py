@@ -16,8 +16,8 @@ Kept behind this one class so that another client can take aiokafka's place.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Iterable, Mapping
-from typing import Any
+from collections.abc import Callable, Iterable, Mapping
+from typing import Any, NamedTuple, TypeAlias
 
 import aiokafka.errors as kafka_errors
 from aiokafka import AIOKafkaProducer
@@ -35,16 +35,40 @@ BATCH_BYTES = 900_000
 TRANSACTION_TIMEOUT_MS = 60_000
 """How long a dead worker's open transaction may hold up read_committed readers if nobody takes its partition."""
 _STOP_WITHIN_S = 5.0
+_NO_HEADERS: list[tuple[str, bytes]] = []
+_Record: TypeAlias = tuple[int, bytes | None, bytes | None, list[tuple[str, bytes]]]
+"""(timestamp in ms, key, value, headers)"""
 
 _FENCED = (kafka_errors.ProducerFenced, kafka_errors.InvalidProducerEpoch, kafka_errors.InvalidProducerIdMapping)
 
 
+class KeyValues(NamedTuple):
+    """Records by key for one partition, all with one timestamp: what a changelog gets, without an Output for each."""
+
+    topic: str
+    partition: int
+    values: Mapping[bytes, bytes | None]
+    timestamp_ms: int
+
+
+class Home(NamedTuple):
+    """Keys whose place is known without hashing: those that `holds` are in `partition` of every topic with `partitions` partitions."""
+
+    partition: int
+    partitions: int
+    holds: Callable[[bytes], bool]
+
+
 class TransactionalWriter:
-    """Writes transactions under one `transactional_id`. See the module's first lines."""
+    """Writes transactions under one `transactional_id`. See the module's first lines.
+
+    `home` saves hashing the keys of outputs; murmur2 costs a quarter of everything done to an event.
+    """
 
     def __init__(
         self, connection: Connection, transactional_id: str, *, client_id: str, transaction_timeout_ms: int = TRANSACTION_TIMEOUT_MS
     ) -> None:
+        self.home: Home | None = None
         self._transactional_id = transactional_id
         self._producer = AIOKafkaProducer(
             **connection.options(client_id),
@@ -66,14 +90,14 @@ class TransactionalWriter:
             raise EngineError(f"{self._transactional_id}: the producer can't start: {error!r}") from error
 
     async def commit(
-        self, outputs: Iterable[Output], positions: Positions | None = None, *, group_id: str = ""
+        self, outputs: Iterable[Output], positions: Positions | None = None, *, group_id: str = "", state: KeyValues | None = None
     ) -> dict[tuple[str, int], int]:
-        """Write `outputs` and commit `positions` of `group_id` in one transaction.
+        """Write `outputs` and `state` and commit `positions` of `group_id` in one transaction.
 
         Returns the offset after the last record written, by (topic, partition). Raises Fenced, TransactionFailed.
         """
         try:
-            return await self._commit(outputs, positions or {}, group_id)
+            return await self._commit(outputs, positions or {}, group_id, state)
         except kafka_errors.KafkaError as error:
             raise self._explained(error) from error
 
@@ -94,10 +118,18 @@ class TransactionalWriter:
             known = self._partitions[topic] = len(await self._producer.partitions_for(topic))
         return known
 
-    async def _commit(self, outputs: Iterable[Output], positions: Positions, group_id: str) -> dict[tuple[str, int], int]:
+    async def _commit(
+        self, outputs: Iterable[Output], positions: Positions, group_id: str, state: KeyValues | None
+    ) -> dict[tuple[str, int], int]:
         await self._producer.begin_transaction()
         self._open = True
-        ends = await self._send(await self._placed(outputs))
+        placed: dict[tuple[str, int], Iterable[_Record]] = {}
+        for where, outs in (await self._placed(outputs)).items():
+            placed[where] = [(out.timestamp_ms, out.key, out.value, list(out.headers) if out.headers else _NO_HEADERS) for out in outs]
+        if state is not None and state.values:
+            at = state.timestamp_ms
+            placed[state.topic, state.partition] = [(at, key, value, _NO_HEADERS) for key, value in state.values.items()]
+        ends = await self._send(placed)
         if positions:
             offsets = {TopicPartition(*where): offset for where, offset in positions.items()}
             await self._producer.send_offsets_to_transaction(offsets, group_id)
@@ -111,23 +143,30 @@ class TransactionalWriter:
         for output in outputs:
             if output.latest_only:
                 latest[output.topic, output.key, output.partition] = output
+                continue
+            where = (output.topic, output.partition if output.partition is not None else await self._place(output))
+            if where in placed:
+                placed[where].append(output)
             else:
-                placed.setdefault((output.topic, await self._place(output)), []).append(output)
+                placed[where] = [output]
         for output in latest.values():
-            placed.setdefault((output.topic, await self._place(output)), []).append(output)
+            partition = output.partition if output.partition is not None else await self._place(output)
+            placed.setdefault((output.topic, partition), []).append(output)
         return placed
 
     async def _place(self, output: Output) -> int:
-        if output.partition is not None:
-            return output.partition
-        if output.key is None:
-            raise ValueError(f"an output for {output.topic} has neither key nor partition, so it has no place")
-        return partition_of(output.key, self._partitions.get(output.topic) or await self.partitions(output.topic))
+        topic, key, home = output.topic, output.key, self.home
+        if key is None:
+            raise ValueError(f"an output for {topic} has neither key nor partition, so it has no place")
+        partitions = self._partitions.get(topic) or await self.partitions(topic)
+        if home is not None and partitions == home.partitions and home.holds(key):
+            return home.partition
+        return partition_of(key, partitions)
 
-    async def _send(self, placed: Mapping[tuple[str, int], list[Output]]) -> dict[tuple[str, int], int]:
+    async def _send(self, placed: Mapping[tuple[str, int], Iterable[_Record]]) -> dict[tuple[str, int], int]:
         """Send and await everything: aiokafka commits a transaction although one of its batches was refused, and offsets added before
         the broker has taken the batches are answered with retries."""
-        sent = [(where, count, future) for where, outputs in placed.items() for count, future in await self._send_to(*where, outputs)]
+        sent = [(where, count, future) for where, records in placed.items() for count, future in await self._send_to(*where, records)]
         results: list[Any] = await asyncio.gather(*(future for _, _, future in sent), return_exceptions=True)
         for (where, _, _), result in zip(sent, results, strict=True):
             if isinstance(result, BaseException):
@@ -135,16 +174,18 @@ class TransactionalWriter:
                 raise result
         return {where: result.offset + count for (where, count, _), result in zip(sent, results, strict=True)}
 
-    async def _send_to(self, topic: str, partition: int, outputs: list[Output]) -> list[tuple[int, Any]]:
-        sent: list[tuple[int, Any]] = []
+    async def _send_to(self, topic: str, partition: int, records: Iterable[_Record]) -> list[tuple[int, Any]]:
         if partition >= await self.partitions(topic):
             raise TransactionFailed(f"{self._transactional_id}: {topic} has no partition {partition}")
+        sent: list[tuple[int, Any]] = []
         batch = self._producer.create_batch()
-        for output in outputs:
-            if _append(batch, output) is None:
+        append = batch.append
+        for timestamp_ms, key, value, headers in records:
+            if append(timestamp=timestamp_ms, key=key, value=value, headers=headers) is None:
                 sent.append(await self._submit(batch, topic, partition))
                 batch = self._producer.create_batch()
-                _append(batch, output)
+                append = batch.append
+                append(timestamp=timestamp_ms, key=key, value=value, headers=headers)
         sent.append(await self._submit(batch, topic, partition))
         return sent
 
@@ -169,10 +210,6 @@ class TransactionalWriter:
         if any(isinstance(cause, _FENCED) for cause in causes):
             return Fenced(f"{self._transactional_id}: another process has taken this id")
         return TransactionFailed(f"{self._transactional_id}: the transaction was refused: {causes[-1]!r}")
-
-
-def _append(batch: Any, output: Output) -> Any:
-    return batch.append(timestamp=output.timestamp_ms, key=output.key, value=output.value, headers=list(output.headers))
 
 
 def _causes(error: BaseException) -> Iterable[BaseException]:
