@@ -1,0 +1,118 @@
+"""What Prometheus reads of a worker: names and labels as in `docs/metrics.md`. Everything is taken from the engine when it is asked for.
+
+Labels are bounded: topics, types, reasons, partitions; never a contract, never a tenant.
+"""
+
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
+
+from prometheus_client import CollectorRegistry
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.process_collector import ProcessCollector
+from prometheus_client.registry import Collector
+
+from streams.engine.engine import PartitionHealth
+from streams.engine.metrics import Histogram
+from streams.engine.partition import Phase
+from streams.worker.observed import ObservedEngine
+
+
+def registry(engine: ObservedEngine, wall: Callable[[], float] = time.time) -> CollectorRegistry:
+    """A registry of the worker's own, with the process's CPU and memory beside the engine's figures."""
+    own = CollectorRegistry()
+    ProcessCollector(registry=own)
+    own.register(EngineCollector(engine, wall))
+    return own
+
+
+class EngineCollector(Collector):
+    """The engine's counters and the condition of its partitions. `wall` tells the time in seconds since 1970."""
+
+    def __init__(self, engine: ObservedEngine, wall: Callable[[], float]) -> None:
+        self._engine = engine
+        self._wall = wall
+
+    def collect(self) -> Iterator[Metric]:
+        yield from self._counters()
+        yield from self._gauges(self._engine.health().partitions)
+
+    def _counters(self) -> Iterator[Metric]:
+        counted = self._engine.metrics
+        yield _by_two("events", "Events applied", ("topic", "type"), counted.events)
+        yield _by_two("skipped", "Records passed over as none of our business", ("topic", "type"), counted.skipped)
+        yield _by_two("dead_letters", "Records that could not be read or applied", ("topic", "reason"), counted.dead_letters)
+        yield _by_one("rerouted", "Misplaced records forwarded, by the topic they were published to", "topic", counted.rerouted)
+        yield _by_one("outputs", "Records written", "topic", counted.outputs)
+        yield _by_one("transactions", "Transactions", "outcome", counted.transactions)
+        yield _by_one("failures", "Unexpected exceptions of our own code", "error", counted.failures)
+        yield _by_one("takes", "Partitions taken", "outcome", counted.takes)
+        yield _plain("recovered_records", "Changelog offsets read back", counted.recovered)
+        yield _plain("visited_contracts", "Contracts visited by ticks", counted.keys_visited)
+        yield _plain("ticks", "Ticks applied, counted for each partition", counted.ticks)
+        yield _plain("tick_wait_seconds", "Time ticks waited for records behind an open transaction", counted.tick_wait_seconds)
+        yield _histogram("batch_seconds", "From a transaction's first record to its commit", counted.batch_seconds)
+
+    def _gauges(self, parts: Sequence[PartitionHealth]) -> Iterator[Metric]:
+        ages_s = {part.partition: self._age_s(part) for part in parts}
+        phases = Counter(part.phase for part in parts)
+        yield _by_phase(phases)
+        yield _gauge("partitions_stopped", "Partitions that stand still until a person acts", phases[Phase.STOPPED])
+        yield _by_partition("lag_records", "Records known to the broker and not applied", {part.partition: part.lag for part in parts})
+        yield _by_partition("lag_seconds", "Age of the oldest event not applied", ages_s)
+        yield _gauge("oldest_unapplied_seconds", "Age of the oldest event not applied, of all partitions", max(ages_s.values(), default=0))
+        left = {part.partition: _left_to_recover(part) for part in parts}
+        yield _by_partition("recovery_remaining_records", "Changelog offsets still to be read back", left)
+
+    def _age_s(self, part: PartitionHealth) -> float:
+        return 0.0 if part.oldest_timestamp_ms is None else max(0.0, self._wall() - part.oldest_timestamp_ms / 1000)
+
+
+def _left_to_recover(part: PartitionHealth) -> int:
+    if part.phase is not Phase.RECOVERING or part.recovery is None:
+        return 0
+    return max(0, part.recovery.end - part.recovery.position)
+
+
+def _by_phase(counts: Mapping[Phase, int]) -> Metric:
+    family = GaugeMetricFamily("mahnlauf_partitions", "Partitions held, by how they stand", labels=("phase",))
+    for phase in Phase:
+        family.add_metric((phase.name.lower(),), counts.get(phase, 0))
+    return family
+
+
+def _by_partition(name: str, told: str, values: Mapping[int, float]) -> Metric:
+    family = GaugeMetricFamily(f"mahnlauf_{name}", told, labels=("partition",))
+    for number in sorted(values):
+        family.add_metric((str(number),), values[number])
+    return family
+
+
+def _by_one(name: str, told: str, label: str, counts: Mapping[str, float]) -> Metric:
+    family = CounterMetricFamily(f"mahnlauf_{name}", told, labels=(label,))
+    for value, count in counts.items():
+        family.add_metric((value,), count)
+    return family
+
+
+def _by_two(name: str, told: str, labels: tuple[str, str], counts: Mapping[tuple[str, str], float]) -> Metric:
+    family = CounterMetricFamily(f"mahnlauf_{name}", told, labels=labels)
+    for values, count in counts.items():
+        family.add_metric(values, count)
+    return family
+
+
+def _plain(name: str, told: str, count: float) -> Metric:
+    return CounterMetricFamily(f"mahnlauf_{name}", told, value=count)
+
+
+def _gauge(name: str, told: str, value: float) -> Metric:
+    return GaugeMetricFamily(f"mahnlauf_{name}", told, value=value)
+
+
+def _histogram(name: str, told: str, observed: Histogram) -> Metric:
+    cumulated, total = [], 0
+    for bound in (*observed.bounds, float("inf")):
+        total += observed.counts[bound]
+        cumulated.append(("+Inf" if bound == float("inf") else str(bound), total))
+    return HistogramMetricFamily(f"mahnlauf_{name}", told, buckets=cumulated, sum_value=observed.total)
