@@ -22,6 +22,7 @@ from schemas.fields import (
     Value,
     Via,
 )
+from schemas.policy import Zone
 
 # --- billing.invoices
 
@@ -211,7 +212,7 @@ class ContractConfiguredData(Value):
     agency_account: Name | None = None
     debtor_kind: DebtorKind | None = None
     mandate_since: Day | None = None
-    time_zone: Name | None = None
+    time_zone: Zone | None = None
     language: Name | None = None
     country: Name | None = None
 

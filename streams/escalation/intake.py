@@ -268,8 +268,7 @@ def chargeback_reversed(turn: Turn, data: billing.ChargebackReversedData, time_u
 
 
 def hold_placed(turn: Turn, data: billing.HoldPlacedData, time_us: int, event_id: str) -> None:
-    begin = data.from_ if data.from_ is not None else None
-    _add(turn, "holds", Hold(data.hold_id, data.kind, data.invoice_id, begin, data.until, time_us))
+    _add(turn, "holds", Hold(data.hold_id, data.kind, data.invoice_id, data.from_, data.until, time_us))
 
 
 def hold_released(turn: Turn, data: billing.HoldReleasedData, time_us: int, event_id: str) -> None:
@@ -291,7 +290,6 @@ def dispute_resolved(turn: Turn, data: billing.DisputeResolvedData, time_us: int
 def contract_configured(turn: Turn, data: billing.ContractConfiguredData, time_us: int, event_id: str) -> None:
     """A policy that is not known is left out of what is kept: the one before goes on."""
     unknown = data.policy is not None and not turn.policy_known(data.policy)
-    before = turn.terms.policy
     told = Configuration(
         time_us,
         event_id,
@@ -307,7 +305,8 @@ def contract_configured(turn: Turn, data: billing.ContractConfiguredData, time_u
     if data.policy is not None:
         turn.set(policy_unknown=unknown)
     turn.bind()
-    if turn.terms.policy != before:
+    bound = turn.contract.binding
+    if bound is not None and turn.terms.policy not in (None, bound.policy):
         turn.set(binding=None)
         turn.bind()
 

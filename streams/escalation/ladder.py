@@ -7,10 +7,11 @@ from datetime import date
 from msgspec.structs import replace
 
 from schemas.policy import HandOver, Remind, Step
+from streams.escalation.accounts import Account
 from streams.escalation.calendar import ONE_DAY, after_unheld_days
 from streams.escalation.holds import Span, covers_contract, covers_receivable, held_for
 from streams.escalation.settings import Rules
-from streams.escalation.settlement import Account, Books
+from streams.escalation.settlement import Books
 from streams.escalation.state import FREE, Contract, Standing
 
 _NEW = Standing("")

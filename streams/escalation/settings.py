@@ -232,7 +232,9 @@ class SettingsRefused(Exception):
 
 
 def for_everyone(policies: tuple[Policy, ...]) -> TenantState:
-    """Policies that count for every tenant without one of the name; the first is the default."""
+    """Policies that count for every tenant, the first as the default. Raises SettingsRefused."""
+    for policy in policies:
+        _refuse_unsupported(policy)
     if not policies:
         return TenantState()
     return TenantState(
@@ -241,14 +243,18 @@ def for_everyone(policies: tuple[Policy, ...]) -> TenantState:
     )
 
 
+def _refuse_unsupported(policy: Policy) -> None:
+    if missing := next(unsupported(policy), None):
+        raise SettingsRefused(NOT_SUPPORTED_YET, f"policy {policy.policy}: {missing} is not supported yet: leave it out")
+
+
 def _version_of(policy: Policy, number: int) -> Version:
     return Version(number, policy.applies == "at_once", policy.model_dump_json(by_alias=True).encode())
 
 
 def policy_applied(shared: Shared, data: PolicyAppliedData) -> Shared:
     """A new version of a policy. Raises SettingsRefused."""
-    if missing := next(unsupported(data.content), None):
-        raise SettingsRefused(NOT_SUPPORTED_YET, f"policy {data.policy}: {missing} is not supported yet: leave it out")
+    _refuse_unsupported(data.content)
     if data.content.policy != data.policy:
         raise SettingsRefused("invalid", f"policy {data.policy}: its content is named {data.content.policy}")
     tenant = shared.tenants.get(data.tenant, _NO_TENANT)

@@ -9,8 +9,8 @@ import msgspec
 
 from schemas.status import RECEIVABLES_MAX
 from streams.escalation import ladder, outputs
+from streams.escalation.accounts import Account
 from streams.escalation.ladder import Position
-from streams.escalation.settlement import Account
 from streams.escalation.state import Case, Change, Contract
 from streams.escalation.statuses import CLIMBING
 from streams.escalation.turn import Turn

@@ -1,0 +1,123 @@
+"""A receivable as it stands in a fold: what it is by all that is known now, and how money is taken from it (`escalation.md` 2)."""
+
+from datetime import date
+from typing import NamedTuple
+
+from streams.escalation.facts import Facts, Invoice, ended
+
+
+class Cost(NamedTuple):
+    """A fee of a step or of a chargeback, before anything settled it."""
+
+    invoice_id: str
+    day: date
+    amount: int
+
+
+class Account:
+    """One receivable while money is applied: what is open of it, and what became of the rest."""
+
+    __slots__ = ("amount", "cancelled", "costs", "due_on", "interest", "invoice", "open", "principal", "settled", "written_off")
+
+    def __init__(self, invoice: Invoice) -> None:
+        self.invoice = invoice
+        self.amount = invoice.amount
+        """As invoiced or last corrected; `principal` is less the credit notes."""
+        self.due_on = invoice.due_on
+        self.cancelled = False
+        self.principal = invoice.amount
+        self.open = invoice.amount
+        self.interest = 0
+        self.costs: list[tuple[date, int]] = []
+        self.settled = 0
+        self.written_off = 0
+
+    @property
+    def costs_open(self) -> int:
+        """Costs not yet settled."""
+        return sum(left for _, left in self.costs)
+
+    @property
+    def claim(self) -> int:
+        """All that is open: principal, costs and interest."""
+        return self.open + self.interest + self.costs_open
+
+    def take_principal(self, amount: int) -> int:
+        taken = min(amount, self.open)
+        self.open -= taken
+        return taken
+
+    def take_interest(self, amount: int) -> int:
+        taken = min(amount, self.interest)
+        self.interest -= taken
+        return taken
+
+    def take_costs(self, amount: int, until: date | None) -> int:
+        """Settle costs dated up to `until`, the oldest first; returns how much was taken."""
+        if not self.costs:
+            return 0
+        taken = 0
+        for place, (day, left) in enumerate(self.costs):
+            if until is None or day <= until:
+                part = min(amount - taken, left)
+                self.costs[place] = (day, left - part)
+                taken += part
+        return taken
+
+    def take(self, amount: int, until: date | None, principal_first: bool) -> int:
+        """Settle costs, interest, principal (BGB 367), or the other way round."""
+        if principal_first:
+            taken = self.take_principal(amount)
+            taken += self.take_interest(amount - taken)
+            return taken + self.take_costs(amount - taken, until)
+        taken = self.take_costs(amount, until)
+        taken += self.take_interest(amount - taken)
+        return taken + self.take_principal(amount - taken)
+
+    def take_extras(self, amount: int, until: date | None, principal_first: bool) -> int:
+        """Settle costs and interest alone."""
+        if principal_first:
+            taken = self.take_interest(amount)
+            return taken + self.take_costs(amount - taken, until)
+        taken = self.take_costs(amount, until)
+        return taken + self.take_interest(amount - taken)
+
+    @property
+    def rank(self) -> tuple[date, date, str]:
+        """Place among the receivables to be settled (BGB 366)."""
+        return (self.due_on, self.invoice.issued_on, self.invoice.invoice_id)
+
+
+def accounts_of(facts: Facts) -> dict[str, Account]:
+    """The receivables by id, in the order in which they are settled, before any money."""
+    accounts = {invoice.invoice_id: Account(invoice) for invoice in facts.invoices}
+    if facts.corrections:
+        _correct(facts, accounts)
+    for cancelled in facts.cancelled_invoices:
+        if (account := accounts.get(cancelled.of)) is not None:
+            account.cancelled = True
+            account.principal = 0
+    if facts.credit_notes:
+        _credit(facts, accounts)
+    for account in accounts.values():
+        account.open = account.principal
+    if len(accounts) > 1:
+        return {account.invoice.invoice_id: account for account in sorted(accounts.values(), key=lambda account: account.rank)}
+    return accounts
+
+
+def _correct(facts: Facts, accounts: dict[str, Account]) -> None:
+    for correction in sorted(facts.corrections, key=lambda correction: (correction.time_us, correction.event_id)):
+        if (account := accounts.get(correction.invoice_id)) is not None:
+            if correction.amount is not None:
+                account.amount = account.principal = correction.amount
+            if correction.due_on is not None:
+                account.due_on = correction.due_on
+
+
+def _credit(facts: Facts, accounts: dict[str, Account]) -> None:
+    cancelled = ended(facts.cancelled_credit_notes)
+    for note in facts.credit_notes:
+        if note.invoice_id in accounts and note.credit_note_id not in cancelled:
+            account = accounts[note.invoice_id]
+            account.principal = max(0, account.principal - note.amount)
