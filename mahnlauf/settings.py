@@ -104,7 +104,8 @@ class Log(Section):
     """What is told while running."""
 
     level: Literal["debug", "info", "warning", "error"] = "info"
-    format: Literal["text", "json"] = "text"
+    format: Literal["auto", "text", "json"] = "auto"
+    """auto: text on a terminal, JSON elsewhere."""
 
 
 class Settings(BaseSettings):

@@ -2,8 +2,10 @@
 
 import socket
 from dataclasses import dataclass
-from typing import Final, Literal, TypeAlias
+from typing import Any, Final, Literal, TypeAlias
 
+from schemas import topics
+from streams.engine.cluster import Connection
 from streams.engine.config import EngineConfig
 
 ClockKind: TypeAlias = Literal["live", "none"]
@@ -17,18 +19,38 @@ class PagesError(OSError):
 
 @dataclass(frozen=True, slots=True)
 class WorkerConfig:
-    """`host`, `port`: where the pages listen (port 0: a free one, see `claimed`). `drain` applies everything up to the present ends,
-    without a clock, and ends. `drain` with a live clock has no end and is refused."""
+    """The pages listen on `host` and the port of the engine's `address`. `drain` applies everything up to the present ends, without a
+    clock, and ends; with a live clock it would have no end and is refused."""
 
     engine: EngineConfig
     host: str = "127.0.0.1"
-    port: int = 6066
     clock: ClockKind = "live"
     drain: bool = False
 
     def __post_init__(self) -> None:
         if self.drain and self.clock == "live":
             raise ValueError("a worker that drains has no clock")
+
+    @property
+    def port(self) -> int:
+        return int(self.engine.address.rpartition(":")[2])
+
+
+def engine_config(connection: Connection, partitions: int, address: str, *, app: str = "escalation", **more: Any) -> EngineConfig:
+    """The engine of the processor: its topics are the product's. `address` is host:port of the pages; `more` as in EngineConfig."""
+    return EngineConfig(
+        app=app,
+        connection=connection,
+        inputs=tuple(topic for topic in topics.INPUTS if topic not in (topics.REROUTED, topics.TIMERS)),
+        rerouted=topics.REROUTED,
+        timers=topics.TIMERS,
+        changelog=topics.CHANGELOG,
+        journal=topics.JOURNAL,
+        partitions=partitions,
+        address=address,
+        dead_letters_suffix=topics.DEAD_LETTERS_SUFFIX,
+        **more,
+    )
 
 
 def claimed(host: str, port: int) -> int:

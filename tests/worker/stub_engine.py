@@ -12,7 +12,7 @@ from streams.engine.errors import EngineError
 from streams.engine.metrics import Metrics
 from streams.engine.partition import Phase
 from streams.engine.placing import partition_of
-from streams.worker.config import WorkerConfig
+from streams.worker.config import WorkerConfig, engine_config
 from streams.worker.shell import run_worker
 
 PARTITIONS = 4
@@ -25,20 +25,6 @@ def part(number: int, phase: Phase = Phase.RUNNING, **told: Any) -> PartitionHea
 
 
 HEALTHY = Health(joined=True, ready=True, partitions=(part(0), part(1)))
-
-
-def engine_config(connection: Connection = NOWHERE) -> EngineConfig:
-    return EngineConfig(
-        app="escalation",
-        connection=connection,
-        inputs=("billing.invoices",),
-        rerouted="escalation.rerouted",
-        timers="escalation.timers",
-        changelog="escalation.changelog",
-        journal="escalation.journal",
-        partitions=PARTITIONS,
-        address="127.0.0.1:0",
-    )
 
 
 class StubEngine:
@@ -98,7 +84,8 @@ def main(port: int, mode: str) -> int:
         engine.states = {b"acme/C-1": {"status": "Due"}, b"acme/C 2/b": {"status": "Clear"}}
         return engine
 
-    return run_worker(WorkerConfig(engine_config(), port=port, clock="none" if drain else "live", drain=drain), None, dict, make)
+    config = WorkerConfig(engine_config(NOWHERE, PARTITIONS, f"127.0.0.1:{port}"), clock="none" if drain else "live", drain=drain)
+    return run_worker(config, None, dict, make)
 
 
 if __name__ == "__main__":
