@@ -22,11 +22,12 @@ def take_due_step(turn: Turn, now_us: int) -> None:
     if coming is None or coming.on is None:
         return
     now = local(now_us, turn.terms.place)
-    today = now.date()
-    if today < coming.on or 60 * now.hour + now.minute < turn.rules.at_minutes or not may_step_on(turn, today):
+    if now.date() < turn.day:
+        return  # the contract has seen a later day than this tick: nobody is written to as of a day that is over
+    if turn.day < coming.on or 60 * now.hour + now.minute < turn.rules.at_minutes or not may_step_on(turn, turn.day):
         return
-    if not ladder.waiting_for(turn.contract, coming, today):
-        take(turn, coming, today)
+    if not ladder.waiting_for(turn.contract, coming, turn.day):
+        take(turn, coming, turn.day)
 
 
 def may_step_on(turn: Turn, day: date) -> bool:
