@@ -5,8 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from schemas import billing, replies
-from tests.auditor import days, money
-from tests.auditor.attention import UNTIL_NEXT_STATUS
+from tests.auditor import days, money, readings
 from tests.auditor.facts import Fact
 from tests.auditor.handover import OPEN, Handover
 from tests.auditor.ladder import View
@@ -16,6 +15,7 @@ if TYPE_CHECKING:
 
 PHASES = {"first_dunning": "FirstDunningPhase", "second_dunning": "SecondDunningPhase", "collection": "DebtCollection"}
 STATUS_REPLIES = (replies.CasePassed, replies.CaseAccepted, replies.CaseRejected, replies.CasePhaseChanged, replies.CaseClosed)
+KEPT = (replies.CaseDocumentAdded, replies.CaseMessageReceived, replies.CaseQuestionAsked)
 
 
 def case_open_minor(books: money.Books, case: Handover) -> int:
@@ -28,13 +28,17 @@ def case_open_minor(books: money.Books, case: Handover) -> int:
 def reply(contract: Contract, event: Any, fact: Fact[Any]) -> None:
     """What a reply does at once: status of the case, money, attention."""
     case = next((one for one in contract.handovers if one.handover_id == event.data.handover_id), None)
-    if case is None or case.state in ("successful", "unsuccessful"):
+    closed = case is not None and case.state in ("successful", "unsuccessful")
+    if case is None or (closed and (not isinstance(event, KEPT) or readings.MESSAGES_TO_A_CLOSED_CASE_ARE_UNMATCHED)):
         contract.attention.raise_("unmatched_reply")
     if case is None:
         return
-    case.case_id = event.data.case_id or case.case_id
-    case.agency = getattr(event.data, "agency", None) or case.agency
+    if not _changes_nothing(contract, case, event):
+        case.case_id = event.data.case_id or case.case_id
+        case.agency = getattr(event.data, "agency", None) or case.agency
     case.last_reply_on = fact.arrived_on
+    if isinstance(event, replies.CaseQuestionAsked):
+        contract.attention.raise_("question")
     if isinstance(event, replies.CasePaymentReceived):
         _paid(contract, case, event, fact)
     elif case.state in ("open", "rejected"):
@@ -52,9 +56,7 @@ def _paid(contract: Contract, case: Handover, event: replies.CasePaymentReceived
 
 
 def _answered(contract: Contract, case: Handover, event: Any) -> None:
-    if isinstance(event, replies.CaseQuestionAsked):
-        contract.attention.raise_("question")
-    elif isinstance(event, (replies.CaseSubmissionUnknown, replies.CaseFailed)):
+    if isinstance(event, (replies.CaseSubmissionUnknown, replies.CaseFailed)):
         if case is contract.current and contract.status == "ToBePassed":
             contract.attention.raise_("failed" if isinstance(event, replies.CaseFailed) else "submission_unknown")
     elif isinstance(event, STATUS_REPLIES):
@@ -79,12 +81,20 @@ def _way(event: Any) -> tuple[tuple[str, ...], str]:
     return OPEN, PHASES[event.data.phase]
 
 
+def _changes_nothing(contract: Contract, case: Handover, event: Any) -> bool:
+    """A newer status reply that the table does not allow is kept and changes nothing."""
+    if not isinstance(event, STATUS_REPLIES[:-1]) or case is not contract.current:
+        return False
+    older = case.last_status_at is not None and event.data.occurred_at < case.last_status_at
+    return not older and contract.status not in _way(event)[0]
+
+
 def _follow(contract: Contract, case: Handover, event: Any) -> None:
     allowed, to = _way(event)
     if contract.status not in allowed:
         return
     if to != contract.status:
-        contract.attention.end(*UNTIL_NEXT_STATUS)
+        contract.next_status(contract.view(contract.today()))
     contract.status, case.last_status_at = to, event.data.occurred_at
     if isinstance(event, replies.CaseRejected):
         case.state = "rejected"
@@ -93,6 +103,7 @@ def _follow(contract: Contract, case: Handover, event: Any) -> None:
     if isinstance(event, replies.CasePhaseChanged):
         case.stage = event.data.stage
         contract.level = contract.level if event.data.dunning_level is None else event.data.dunning_level
+    contract.update_attention(contract.view(contract.today()))
     contract.record(event.id, None)
 
 
@@ -103,7 +114,9 @@ def _close(contract: Contract, case: Handover, event: replies.CaseClosed) -> Non
     mine = [one for one in case.invoice_ids if case.state == "open" or contract.waiting.get(one) == "rejected"]
     for one in mine:
         contract.waiting.pop(one, None)
-    contract.attention.end("recall_unanswered", *(UNTIL_NEXT_STATUS if with_status else ()))
+    contract.attention.end("recall_unanswered")
+    if with_status:
+        contract.next_status(view)
     case.last_status_at, case.state = event.data.occurred_at, event.data.outcome
     if event.data.outcome == "successful":
         _settle(contract, case, mine, event, view)
@@ -115,6 +128,7 @@ def _close(contract: Contract, case: Handover, event: replies.CaseClosed) -> Non
         contract.exhausted.update(mine)
     if with_status:
         contract.status = "SuccessfullyClosed" if event.data.outcome == "successful" else "UnsuccessfullyClosed"
+        contract.update_attention(contract.view(contract.today()))
         contract.record(event.id, None)
 
 
@@ -122,7 +136,7 @@ def _settle(contract: Contract, case: Handover, mine: list[str], event: replies.
     books = view.books
     if event.data.reason in ("settlement", "partial"):
         contract.decided.write_offs += [
-            money.WriteOff(one, event.id, event.time, view.day, books.principal[one], books.open_costs(one)) for one in mine
+            money.WriteOff(one, event.id, None, view.day, books.principal[one], books.open_costs(one)) for one in mine
         ]
     else:
         parts: list[tuple[str, money.Component, int]] = [(one, "costs", books.open_costs(one)) for one in mine]
@@ -179,6 +193,12 @@ def _tell_payment(contract: Contract, case: Handover, event: billing.PaymentRece
         _report(contract, case, payment_id, part)
 
 
+def already_counted(contract: Contract, case: Handover, view: View) -> dict[str, int]:
+    """What the claim as handed over counts as paid, by payment: as good as reported."""
+    known = [fact.event.data.payment_id for fact in contract.facts.of(billing.PaymentReceived) if fact.event.data.via != "agency"]
+    return {payment_id: _part(case, payment_id, view) for payment_id in known}
+
+
 def _part(case: Handover, payment_id: str, now: View) -> int:
     shares = now.books.settled.get(money.payment_key(payment_id), {})
     return sum(amount for one, amount in shares.items() if one in case.invoice_ids)
@@ -219,11 +239,13 @@ def _tell_change(contract: Contract, case: Handover, fact: Fact[Any], before: Vi
 def _what_changed(contract: Contract, case: Handover, fact: Fact[Any], before: View, now: View) -> str | None:
     event = fact.event
     if isinstance(event, billing.DisputeOpened):
-        return "disputed" if event.data.invoice_id is None or event.data.invoice_id in case.invoice_ids else None
+        over = any(hold.hold_id == event.data.dispute_id and hold.end <= now.day for hold in now.holds)
+        return "disputed" if not over and (event.data.invoice_id is None or event.data.invoice_id in case.invoice_ids) else None
     if isinstance(event, billing.DisputeResolved):
         return _dispute_ended(contract, case, fact)
     if isinstance(event, billing.InvoiceWrittenOff):
-        return "claim_changed" if event.data.invoice_id in case.invoice_ids else None
+        moved = before.books.written_off != now.books.written_off
+        return "claim_changed" if moved and event.data.invoice_id in case.invoice_ids else None
     for one in case.invoice_ids:
         was, is_now = before.receivables[one], now.receivables[one]
         if (was.principal, was.due_on) != (is_now.principal, is_now.due_on):

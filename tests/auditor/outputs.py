@@ -61,12 +61,12 @@ class Outputs:
         data = {"changed_at": contract.clock, "from": before[0], "to": now[0], **told}
         self.history.append(self._envelope(contract, "case_history.recorded", data, cycle))
 
-    def write_status(self, contract: Contract, data: Record) -> bool:
-        """Written whenever a field changed; says whether it was."""
-        if self.status is not None and self.status["data"] == data:
-            return False
+    def forget_change(self, contract: Contract) -> None:
+        """What changed without a record is not told with the next one either."""
+        self._recorded = (contract.status, contract.level, sorted(contract.attention.names))
+
+    def write_status(self, contract: Contract, data: Record) -> None:
         self.status = self._envelope(contract, "case_status.changed", data)
-        return True
 
 
 def rung(contract: Contract, view: View) -> int:
@@ -132,8 +132,9 @@ def _holds(view: View) -> list[Record]:
 
 def _next_step(contract: Contract, view: View) -> Record:
     upcoming = ladder.next_step(view) if contract.status in ("Due", "Reminded") else None
+    due = upcoming is not None and upcoming.on is not None and view.day >= upcoming.on
     return {
-        "waiting_for": contract.waits_for(upcoming.step.kind) if upcoming else [],
+        "waiting_for": contract.waits_for(upcoming.step.kind) if upcoming and due else [],
         "next_step": upcoming.number if upcoming else None,
         "next_step_kind": upcoming.step.kind if upcoming else None,
         "next_step_on": upcoming.on if upcoming else None,

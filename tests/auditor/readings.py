@@ -1,0 +1,20 @@
+"""Where the text of the rules can be read in two ways: how the auditor reads it. Each says the sentence and the other reading.
+
+A reading is changed here and nowhere else, once it was decided which one holds.
+"""
+
+EACH_CAUSE_RAISES_ATTENTION = False
+"""Section 7: "set when their cause appears (not again while it lasts)". True: a second chargeback by our own error, or a second upheld
+dispute, raises the attention again although the first still lasts; False: only the first does."""
+
+MESSAGES_TO_A_CLOSED_CASE_ARE_UNMATCHED = False
+"""Section 6: "A reply for an unknown or closed handover is kept, attention `unmatched_reply`", yet the table lets documents, messages and
+questions come in `any` status. True: they too are unmatched once the case is closed; False: they are simply kept."""
+
+STOOD_AT_ZERO_COUNTS_COSTS = True
+"""Section 3: "A receivable that stood at 0, is reopened by any fact". True: at 0 is one with neither principal nor costs open; False:
+one without open principal."""
+
+ATTENTION_IS_TOLD_BEFORE_THE_CYCLE_ENDS = True
+"""Section 7: "Every change of (status, dunning_level, attention) is one case-history record". When the same evaluation ends an attention
+and the cycle, True: the ended attention is a record of its own, before that of the new status; False: it is one change, one record."""
