@@ -16,7 +16,7 @@ from typing import Any, Final
 import msgspec
 
 from schemas.fields import MOMENT_MAX, MOMENT_MIN
-from streams.engine.protocol import Record
+from streams.engine.protocol import Output, Record
 
 _NULL: Final = b"null"
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
@@ -134,11 +134,25 @@ def moment_ms(text: str) -> int | None:
     return (moment - _EPOCH) // _MILLISECOND
 
 
+def moment(milliseconds: int) -> datetime:
+    """The moment so many milliseconds after the beginning of 1970."""
+    return _EPOCH + milliseconds * _MILLISECOND
+
+
 def written(record: Record) -> bytes:
     """The line of a record, newline included."""
+    return _written(b'"partition":%d,"offset":%d,"timestamp":%d' % (record.partition, record.offset, record.timestamp_ms), record)
+
+
+def written_output(output: Output) -> bytes:
+    """The line of a record that has no place yet, newline included."""
+    return _written(b'"timestamp":%d' % output.timestamp_ms, output)
+
+
+def _written(where: bytes, record: Record | Output) -> bytes:
     fields = [
         b'"topic":' + _json(record.topic),
-        b'"partition":%d,"offset":%d,"timestamp":%d' % (record.partition, record.offset, record.timestamp_ms),
+        where,
         _written_key(record.key),
         _written_value(record.value),
         b'"headers":' + _json([[name, _written_header(content)] for name, content in record.headers]),

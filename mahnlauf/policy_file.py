@@ -18,6 +18,7 @@ from mahnlauf.failures import BadInput
 from mahnlauf.yaml_lines import Document, Loc, Mistake
 from schemas.accounts import Creditor, TenantSettings
 from schemas.policy import Policy, Strict
+from streams.escalation import supported
 
 FILE_MAX_BYTES: Final = 256 * 1024
 """A policy is one event on Kafka, and an event has at most that (`schemas.codec`)."""
@@ -59,16 +60,26 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def read_policy(path: Path) -> Policy:
-    """The policy in `path` (`escalation.md` 8). Raises WrongFile."""
-    return _read(path, Policy)
+    """The policy in `path` (`escalation.md` 8). Raises WrongFile, also for what these rules don't support yet."""
+    policy, document = _read(path, Policy)
+    mistakes = [_not_yet(document, key) for key in supported.unsupported(policy)]
+    if mistakes:
+        raise _wrong(path, mistakes)
+    return policy
 
 
 def read_tenant(path: Path) -> TenantSettings:
     """The tenant's settings in `path`: tenant, default_policy?, creditor?, time_zone?, calendar?. Raises WrongFile."""
-    return TenantSettings.model_validate_json(_read(path, _TenantFile).model_dump_json())
+    settings, _ = _read(path, _TenantFile)
+    return TenantSettings.model_validate_json(settings.model_dump_json())
 
 
-def _read(path: Path, model: type[Model]) -> Model:
+def _not_yet(document: Document, key: str) -> Mistake:
+    loc = tuple(int(part) if part.isdecimal() else part for part in key.split("."))
+    return Mistake(document.line_of(loc), loc, f"{supported.NOT_SUPPORTED_YET}: leave it out until a later release")
+
+
+def _read(path: Path, model: type[Model]) -> tuple[Model, Document]:
     document = yaml_lines.read(_text(path))
     mistakes = list(document.mistakes)
     if not mistakes and not isinstance(document.value, dict):
@@ -76,7 +87,7 @@ def _read(path: Path, model: type[Model]) -> Model:
     if mistakes:  # a value that YAML misread would be reported a second time, in less helpful words
         raise _wrong(path, mistakes)
     try:
-        return model.model_validate_json(json.dumps(document.value))
+        return model.model_validate_json(json.dumps(document.value)), document
     except ValidationError as error:
         raise _wrong(path, [_mistake(document, problem, model) for problem in error.errors(include_url=False)]) from None
 

@@ -1,14 +1,12 @@
 """Publishing files of events to the input topics in order of time, with a tick for each day where days are to pass.
 
-Read twice: once to check every line and to know its time, once to send. So nothing is sent while a line of any file cannot be used.
+Read twice: once to check every line and to know its moment (`event_lines`), once to send. So nothing is sent while a line of any file
+cannot be used.
 
-  - Order: the event's `time` cut to ms; ties by topic as the processor applies them, then by file order.
-  - A record is stamped with its event's time. What names no usable time (a tombstone, a poisoned value) keeps its place in the file: it
-    takes the time of the line before it, at the beginning of a file that of the first event of all.
+  - Order: the event's `time` cut to ms; ties by topic as the processor applies them, then by file order. A record is stamped with its
+    event's time.
   - A tick is sent when everything before it has been acknowledged, to every partition of escalation.timers in one transaction, skew 0.
-  - A line of escalation.timers goes to every partition likewise. Exports hold a copy from each partition: those that say they were
-    elsewhere than in partition 0 are passed over.
-  - A line of escalation.policies is applied as a version of its own at its `time` (without one: from the beginning).
+  - A line of escalation.timers goes to every partition likewise; a line of escalation.policies is applied as a version of its own.
 """
 
 import asyncio
@@ -20,9 +18,10 @@ from pathlib import Path
 from typing import Final
 
 from mahnlauf import configuration, lines
+from mahnlauf.event_lines import THE_BEGINNING, Read, read
 from mahnlauf.failures import BadInput
-from mahnlauf.line_files import LineFiles, Order, Place
-from mahnlauf.policy_lines import PolicyLine, PolicyLineError
+from mahnlauf.line_files import LineFiles, Order
+from mahnlauf.policy_lines import PolicyLine
 from mahnlauf.sending import Sender
 from schemas import topics
 from schemas.codec import encode
@@ -30,17 +29,11 @@ from schemas.timers import ClockTicked, ClockTickedData
 from streams.engine.cluster import Connection
 
 SOURCE: Final = "/mahnlauf/publish"
-PLAIN: Final = (topics.DEBTORS, *topics.BILLING_INPUTS, topics.INSTRUCTIONS, topics.REPLIES)
-"""Topics whose lines are sent as they stand; ties in time are sent in this order (of which the inputs are in the processor's)."""
-ACCEPTED: Final = (*PLAIN, topics.TIMERS, topics.POLICIES)
-MISTAKES_TOLD: Final = 10
 FUTURE_ALLOWED: Final = timedelta(seconds=60)
 """As much as a live clock's skew; beyond it an event or tick would lie in the future."""
 TICKS_A_TRANSACTION: Final = 50
 """Days without events between them go out together."""
 
-_RANKS: Final = {topic: rank for rank, topic in enumerate(ACCEPTED, start=1)}
-_FROM_THE_BEGINNING: Final = 0
 _DAY: Final = timedelta(days=1)
 
 
@@ -92,66 +85,22 @@ class _Plan:
     def __init__(self, files: LineFiles, now: datetime, progress: Progress) -> None:
         self.files, self.progress = files, progress
         self.order = Order()
-        self.first_ms: int | None = None
-        self.last_ms: int | None = None
+        self.seen = Read()
         self.until_ms: int | None = None
-        self.told = Published()
         self._now = now
-        self._now_ms = configuration.timestamp_ms(now)
-        self._latest_ms = self._now_ms + FUTURE_ALLOWED // timedelta(milliseconds=1)
-        self._path: Path | None = None
-        self._before_ms = _FROM_THE_BEGINNING
 
     def check(self) -> None:
-        """Read every line; raises BadInput that tells the first mistakes with file and line."""
-        mistakes: list[str] = []
-        done, whole = 0, self.files.size_bytes
-        for sequence, place, text in self.files:
-            try:
-                self._add(sequence, place, lines.parse(text))
-            except (lines.LineError, PolicyLineError) as error:
-                mistakes.append(f"{place}: {error}")
-            if len(mistakes) == MISTAKES_TOLD:
-                mistakes.append(f"(only the first {MISTAKES_TOLD} mistakes are told)")
-                break
-            done += len(text) + 1
-            if sequence % 10_000 == 0:
-                self.progress.checked(done, whole)
-        self.progress.checked(whole, whole)
-        if mistakes:
-            raise BadInput("nothing was published:\n" + "\n".join(mistakes))
+        """Read every line. Raises BadInput."""
+        latest_ms = configuration.timestamp_ms(self._now + FUTURE_ALLOWED)
+        for found in read(self.files, self.seen, latest_ms=latest_ms, progress=self.progress.checked):
+            self.order.add(found.when_ms, found.rank, found.sequence)
         if not len(self.order):
             raise BadInput("nothing to publish: there is no event in " + ", ".join(str(path) for path in self.files.paths))
 
-    def _add(self, sequence: int, place: Place, line: lines.Line) -> None:
-        if line.topic not in _RANKS:
-            raise lines.LineError(f"{line.topic!r} is no topic to publish to: one of {', '.join(ACCEPTED)} is")
-        if place.path != self._path:
-            self._path, self._before_ms = place.path, _FROM_THE_BEGINNING
-        if line.topic == topics.TIMERS and line.partition:
-            self.told.copies += 1
-        elif line.topic == topics.POLICIES and PolicyLine.read(line).counts_from_the_beginning:
-            self.order.add(_FROM_THE_BEGINNING, 0, sequence)
-        else:
-            self.order.add(self._when(line), _RANKS[line.topic], sequence)
-
-    def _when(self, line: lines.Line) -> int:
-        when = lines.time_ms(line)
-        if when is None:
-            self.told.without_time += 1
-            return self._before_ms
-        if when > self._latest_ms:
-            now = self._now.isoformat(timespec="seconds")
-            raise lines.LineError(f"its time {_moment(when).isoformat()} lies in the future; now it is {now}")
-        self._before_ms = when
-        self.first_ms = when if self.first_ms is None else min(self.first_ms, when)
-        self.last_ms = when if self.last_ms is None else max(self.last_ms, when)
-        return when
-
     def ticks(self, days: Days) -> Iterator[int]:
         """The moments of the ticks in ms; raises BadInput where a day lies after today or before the first event."""
-        first = _moment(self.first_ms if self.first_ms is not None else self._now_ms).date()
-        until = days.until or (_moment(self.last_ms).date() if self.last_ms is not None else first)
+        first = lines.moment(self.seen.first_ms).date() if self.seen.first_ms is not None else self._now.date()
+        until = days.until or (lines.moment(self.seen.last_ms).date() if self.seen.last_ms is not None else first)
         if until > self._now.date():
             raise BadInput(f"--until {until} lies after today ({self._now.date()}): Kafka refuses records of the future")
         if until < first:
@@ -178,10 +127,10 @@ class _Publication:
 
     def __init__(self, connection: Connection, plan: _Plan, ticks: Iterator[int], sender: Sender) -> None:
         self._connection, self._plan, self._ticks, self._sender = connection, plan, ticks, sender
-        self._told = plan.told
+        self._told = Published(without_time=plan.seen.without_time, copies=plan.seen.copies)
         self._due: list[int] = []
         self._next_tick = next(ticks, None)
-        self._stamp_first_ms = plan.first_ms if plan.first_ms is not None else configuration.timestamp_ms(datetime.now(UTC))
+        self._stamp_first_ms = plan.seen.first_ms if plan.seen.first_ms is not None else configuration.timestamp_ms(datetime.now(UTC))
 
     async def run(self) -> Published:
         whole = len(self._plan.order)
@@ -210,7 +159,7 @@ class _Publication:
             await self._send_ticks()
 
     async def _send_ticks(self) -> None:
-        moments = [_moment(due) for due in self._due]
+        moments = [lines.moment(due) for due in self._due]
         await self._sender.broadcast([(_tick(moment), configuration.timestamp_ms(moment)) for moment in moments])
         self._told.ticks += len(self._due)
         self._due.clear()
@@ -221,8 +170,8 @@ class _Publication:
         if line.topic == topics.POLICIES:
             await self._sender.settle()
             # before the first event, where no time was given, and before anything else of that millisecond
-            at_ms = self._stamp_first_ms - 1 if when == _FROM_THE_BEGINNING else when
-            await PolicyLine.read(line).apply(self._connection, _moment(at_ms))
+            at_ms = self._stamp_first_ms - 1 if when == THE_BEGINNING else when
+            await PolicyLine.read(line).apply(self._connection, lines.moment(at_ms))
             self._told.policies += 1
             return
         if line.topic == topics.TIMERS:
@@ -231,13 +180,9 @@ class _Publication:
         else:
             await self._sender.add(line, stamp)
             self._told.records[line.topic] += 1
-        self._told.first = self._told.first or _moment(stamp)
-        self._told.last = _moment(stamp)
+        self._told.first = self._told.first or lines.moment(stamp)
+        self._told.last = lines.moment(stamp)
 
 
 def _tick(moment: datetime) -> bytes:
     return encode(ClockTicked(id=f"tick-{moment.isoformat()}", source=SOURCE, time=moment, data=ClockTickedData(now=moment, skew=0)))
-
-
-def _moment(milliseconds: int) -> datetime:
-    return datetime.fromtimestamp(milliseconds / 1000, UTC)
