@@ -166,7 +166,7 @@ class Applier(Generic[State, Shared, Event]):
             record = origin
         if record.topic == self._config.timers:
             self._unkeyed(record)
-        elif record.key is None:
+        elif not record.key:
             decoded = self._processor.decode(record)
             self._unkeyed(record, decoded if isinstance(decoded, Skipped | Poison) else NO_KEY)
         elif record.key.startswith(RESERVED):

@@ -13,8 +13,9 @@ _MAX_WAIT_MS = 500
 
 
 class Recovery(NamedTuple):
-    """How far reading the changelog has come, in offsets."""
+    """How far reading the changelog has come, in offsets: from `start` to `position`, of `end`."""
 
+    start: int
     position: int
     end: int
 
@@ -30,13 +31,15 @@ async def recover(
     end = (await cluster.high_watermarks([topic], partition))[topic]
     start = (await cluster.log_starts([topic], partition))[topic]
     reader = PartitionFetch(cluster, partition, lambda _, batches: unpack.key_values(batches))
-    reader.seek(topic, max(store.position, start))
+    begin = max(store.position, start)
+    reader.seek(topic, begin)
+    progressed(Recovery(begin, begin, end))
     try:
         while reader.positions[topic] < end:
             for _, records in await reader.poll(max_wait_ms=_MAX_WAIT_MS):
                 _refuse_newer(records.values(), newest_version, f"{topic}-{partition}")
                 store.load(records, reader.positions[topic])
-            progressed(Recovery(reader.positions[topic], end))
+            progressed(Recovery(begin, reader.positions[topic], end))
     finally:
         await reader.close()
     store.loaded()

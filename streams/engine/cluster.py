@@ -29,6 +29,8 @@ _LATEST = -1
 _EARLIEST = -2
 RETRY_BACKOFF_MS = 20
 """aiokafka's default of 100 ms is a visible part of a transaction's latency; Kafka answers most retries within a few ms."""
+_NEW_TOPIC_KNOWN_WITHIN_S = 5.0
+"""Every broker has heard of a topic within moments of its making, but not at once."""
 
 Positions: TypeAlias = Mapping[tuple[str, int], int]
 """Next offset to read by (topic, partition)."""
@@ -94,12 +96,13 @@ class Cluster:
     async def partitions(self, topic: str) -> int:
         """How many partitions `topic` has. Raises EngineError if there is no such topic."""
         await self.watch({topic})
-        numbers = self._client.cluster.partitions_for_topic(topic)
-        if not numbers:
+        loop = asyncio.get_running_loop()
+        deadline = loop.time() + _NEW_TOPIC_KNOWN_WITHIN_S
+        while not (numbers := self._client.cluster.partitions_for_topic(topic)):
+            if loop.time() > deadline:
+                raise EngineError(f"there is no topic {topic} on this cluster; create it first")
+            await asyncio.sleep(RETRY_BACKOFF_MS / 1000)
             await self._client.force_metadata_update()
-            numbers = self._client.cluster.partitions_for_topic(topic)
-        if not numbers:
-            raise EngineError(f"there is no topic {topic} on this cluster; create it first")
         return len(numbers)
 
     async def high_watermarks(self, topics: Iterable[str], partition: int) -> dict[str, int]:

@@ -216,11 +216,13 @@ class Engine(Generic[State, Shared, Event]):
                 self._drain_to[keeper.number] = await self._cluster.high_watermarks(self.config.ordered_inputs, keeper.number)
             if keeper.condition.phase is Phase.STOPPED:
                 raise Stopped(keeper.condition.reason)
-        return all(_reached(keeper.condition.committed_positions, self._drain_to[keeper.number]) for keeper in held)
+        return all(_reached(keeper.condition, self._drain_to[keeper.number]) for keeper in held)
 
 
-def _reached(committed: Mapping[str, int], ends: Mapping[str, int]) -> bool:
-    return all(committed.get(topic, 0) >= end for topic, end in ends.items())
+def _reached(condition: Condition, ends: Mapping[str, int]) -> bool:
+    if condition.phase is not Phase.RUNNING:
+        return False
+    return all(condition.committed_positions.get(topic, 0) >= end for topic, end in ends.items())
 
 
 def _ought_to_move(health: PartitionHealth) -> bool:

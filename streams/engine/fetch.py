@@ -27,9 +27,9 @@ from streams.engine.protocol import Record
 
 log = logging.getLogger(__name__)
 
-MAX_BYTES_A_PARTITION = 1 << 20
-"""One answer's share of one input: enough for a full batch of 2,000 records of 500 bytes."""
-MAX_BYTES = 8 << 20
+FETCH_BYTES = 1 << 20
+"""One answer's share of one topic: enough for a full batch of 2,000 records of 500 bytes. A larger single record comes all the same."""
+_ANSWER_BYTES = 8 << 20
 _RETRY_AFTER_S = 0.1
 
 _connection_groups = itertools.count(100)
@@ -52,12 +52,12 @@ class PartitionFetch(Generic[Item]):
     """
 
     def __init__(
-        self, cluster: Cluster, partition: int, take: Callable[[str, unpack.Batches], Item], isolation: int = READ_COMMITTED
+        self, cluster: Cluster, partition: int, take: Callable[[str, unpack.Batches], Item], *, fetch_bytes: int = FETCH_BYTES
     ) -> None:
         self._cluster = cluster
         self._partition = partition
         self._take = take
-        self._isolation = isolation
+        self._fetch_bytes = fetch_bytes
         self._group = next(_connection_groups)
         self._asked: dict[asyncio.Task[Any], tuple[int, dict[str, int]]] = {}
         self._woken = asyncio.Event()
@@ -110,8 +110,8 @@ class PartitionFetch(Generic[Item]):
         try:
             if node == -1:
                 raise kafka_errors.LeaderNotAvailableError
-            topics = [(topic, [(self._partition, offset, MAX_BYTES_A_PARTITION)]) for topic, offset in positions.items()]
-            request = FetchRequest(max_wait_ms, 1, MAX_BYTES, self._isolation, topics)
+            topics = [(topic, [(self._partition, offset, self._fetch_bytes)]) for topic, offset in positions.items()]
+            request = FetchRequest(max_wait_ms, 1, _ANSWER_BYTES, READ_COMMITTED, topics)
             return await self._cluster.client.send(node, request, group=self._group)
         except kafka_errors.KafkaError as error:
             await self._back_off(error)

@@ -45,7 +45,7 @@ class Intake:
         self._decode = decode
         self._topics = config.ordered_inputs
         self._others = self._topics[:-1]
-        self._fetch: PartitionFetch[Fetched] = PartitionFetch(cluster, partition, self._unpacked)
+        self._fetch: PartitionFetch[Fetched] = PartitionFetch(cluster, partition, self._unpacked, fetch_bytes=config.limits.fetch_bytes)
         self._buffers: dict[str, Buffer] = {}
         self._ahead = {topic: LookAhead() for topic in self._others}
         self._tick: tuple[Record, Tick[Any]] | None = None
@@ -93,7 +93,7 @@ class Intake:
     def collect(self) -> None:
         """Take what has arrived and send for more, without waiting."""
         self._take(self._fetch.arrived())
-        wanted = self._wanted(())
+        wanted = self._wanted(self._needed())
         if wanted:
             # While some input is not asked for, the broker must not sit on the question: that input may be wanted in a millisecond.
             self._fetch.ask(wanted, max_wait_ms=self._long_poll_ms(wanted, 0))

@@ -25,6 +25,8 @@ class Limits:
     """Time spent applying before a transaction is closed: a slow processor must not run into the transaction timeout."""
     tick_keys: int = 2_000
     """Keys visited a transaction of a tick; as `batch_records`."""
+    fetch_bytes: int = 1 << 20
+    """One answer's share of one input: enough for a full batch of records of 500 bytes."""
     buffered_bytes: int = 4 << 20
     """Bytes of one input held unapplied by a partition before it is no longer asked for: 8 inputs of 50 partitions stay below 2 GB."""
     state_bytes: int = 900_000

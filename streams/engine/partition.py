@@ -20,7 +20,7 @@ from streams.engine.cluster import Cluster
 from streams.engine.config import EngineConfig
 from streams.engine.errors import Stopped
 from streams.engine.intake import Intake
-from streams.engine.journal import Entry, RecordsStep, Step
+from streams.engine.journal import Entry, RecordsStep, Step, TickStep
 from streams.engine.merge import Placed
 from streams.engine.metrics import Metrics
 from streams.engine.protocol import Event, Output, Processor, Shared, State
@@ -35,7 +35,7 @@ log = logging.getLogger(__name__)
 _IDLE_MS = 500
 
 Forwarded: TypeAlias = Callable[[int, int], None]
-"""Called with (partition of the rerouted topic, offset after the last record) whenever records were forwarded there."""
+"""Called with (partition of the rerouted topic, offset after the last record and its marker) whenever records were forwarded there."""
 
 
 class Phase(StrEnum):
@@ -164,7 +164,7 @@ class PartitionTask(Generic[State, Shared, Event]):
 
     def _recovering(self, recovery: changelog.Recovery) -> None:
         before = self._condition.recovery
-        self._metrics.recovered += recovery.position - (before.position if before and before.end == recovery.end else 0)
+        self._metrics.recovered += recovery.position - (recovery.start if before is None else before.position)
         self._condition.recovery = recovery
 
     async def _give_up(self) -> None:
@@ -250,7 +250,6 @@ class PartitionTask(Generic[State, Shared, Event]):
         if self._tick is not None and self._tick.done:
             self._tick = None
             intake.tick_done()
-            self._metrics.ticks += 1
 
     async def _commit(self, intake: Intake, applier: Applier[State, Shared, Event], steps: list[Step]) -> None:
         try:
@@ -273,6 +272,7 @@ class PartitionTask(Generic[State, Shared, Event]):
         self._condition.committing = False
         self._committed = positions
         intake.settle()
+        self._metrics.ticks += sum(isinstance(step, TickStep) and step.last for step in steps)
         self._settled(intake, applier, changes, ends)
 
     def _settled(
@@ -286,7 +286,7 @@ class PartitionTask(Generic[State, Shared, Event]):
         self._metrics.add(counts.events, counts.skipped, counts.dead_letters, counts.rerouted, counts.visited)
         for (topic, partition), end in ends.items():
             if topic == self._config.rerouted:
-                self._forwarded(partition, end)
+                self._forwarded(partition, end + 1)  # behind the marker too
         self._condition.committed_positions = self._committed
         self._condition.unapplied_since = None
         self._note(intake)
