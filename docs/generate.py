@@ -1,21 +1,31 @@
-"""Writes what the documentation draws from the code: JSON Schemas and the AsyncAPI document. `make docs` runs it."""
+"""Writes what the documentation draws from the code: JSON Schemas, the AsyncAPI document, the transitions. `make docs` runs it."""
 
 import json
+import re
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
+from docs import diagram
 from schemas.documents import asyncapi, json_schemas
 
-DOCS = Path(__file__).parent
-CONTRACT_VERSION = "1.0.0"
+DOCS: Final = Path(__file__).parent
+CONTRACT_VERSION: Final = "1.0.0"
 """Version of the public contract: the second number is raised with each addition, the first with what breaks a reader."""
+_DRAWN: Final = re.compile(r"(<!-- drawn: (\w+) -->\n).*?(\n<!-- end -->)", re.DOTALL)
+"""Where a page takes something drawn: what stands between the marks is replaced."""
 
 
 def documents() -> dict[Path, str]:
     """Every generated file with its text, by path relative to `docs/`."""
     files = {Path("schemas") / f"{name}.json": _json(schema) for name, schema in json_schemas().items()}
     files[Path("asyncapi.json")] = _json(asyncapi(CONTRACT_VERSION))
+    files[Path("how-it-works.md")] = _drawn((DOCS / "how-it-works.md").read_text(encoding="utf-8"))
     return files
+
+
+def _drawn(page: str) -> str:
+    pieces = {"flowchart": diagram.flowchart, "transitions": diagram.table}
+    return _DRAWN.sub(lambda mark: mark[1] + pieces[mark[2]]() + mark[3], page)
 
 
 def _json(document: dict[str, Any]) -> str:
