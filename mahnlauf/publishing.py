@@ -11,11 +11,11 @@ cannot be used.
 
 import asyncio
 from collections import Counter
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import Final
+from typing import Final, TypeAlias
 
 from mahnlauf import configuration, lines
 from mahnlauf.event_lines import THE_BEGINNING, Read, read
@@ -33,6 +33,8 @@ FUTURE_ALLOWED: Final = timedelta(seconds=60)
 """As much as a live clock's skew; beyond it an event or tick would lie in the future."""
 TICKS_A_TRANSACTION: Final = 50
 """Days without events between them go out together."""
+
+AfterTick: TypeAlias = Callable[[datetime], Awaitable[None]]
 
 _DAY: Final = timedelta(days=1)
 
@@ -69,14 +71,19 @@ class Progress:
     sent: Callable[[int, int], None] = lambda _done, _all: None
 
 
-async def publish(connection: Connection, paths: Sequence[Path], days: Days, progress: Progress | None = None) -> Published:
-    """Publish the files. Raises BadInput (before anything is sent), ClusterWrong, EngineError."""
+async def publish(
+    connection: Connection, paths: Sequence[Path], days: Days, progress: Progress | None = None, after_tick: AfterTick | None = None
+) -> Published:
+    """Publish the files. Raises BadInput (before anything is sent), ClusterWrong, EngineError.
+
+    `after_tick` is awaited after each tick with its moment, before anything later is sent.
+    """
     now = datetime.now(UTC)
     with LineFiles(paths) as files:
         plan = _Plan(files, now, progress or Progress())
         plan.check()
         async with Sender(connection) as sender:
-            return await _Publication(connection, plan, plan.ticks(days), sender).run()
+            return await _Publication(connection, plan, plan.ticks(days), sender, after_tick).run()
 
 
 class _Plan:
@@ -125,8 +132,8 @@ def _daily(first: date, at: time, last: datetime) -> Iterator[int]:
 class _Publication:
     """The second reading: sends what the plan says."""
 
-    def __init__(self, connection: Connection, plan: _Plan, ticks: Iterator[int], sender: Sender) -> None:
-        self._connection, self._plan, self._ticks, self._sender = connection, plan, ticks, sender
+    def __init__(self, connection: Connection, plan: _Plan, ticks: Iterator[int], sender: Sender, after_tick: AfterTick | None) -> None:
+        self._connection, self._plan, self._ticks, self._sender, self._after_tick = connection, plan, ticks, sender, after_tick
         self._told = Published(without_time=plan.seen.without_time, copies=plan.seen.copies)
         self._due: list[int] = []
         self._next_tick = next(ticks, None)
@@ -153,7 +160,7 @@ class _Publication:
         while self._next_tick is not None and (when is None or self._next_tick < when):
             self._due.append(self._next_tick)
             self._next_tick = next(self._ticks, None)
-            if len(self._due) == TICKS_A_TRANSACTION:
+            if len(self._due) == TICKS_A_TRANSACTION or self._after_tick is not None:
                 await self._send_ticks()
         if self._due:
             await self._send_ticks()
@@ -163,6 +170,8 @@ class _Publication:
         await self._sender.broadcast([(_tick(moment), configuration.timestamp_ms(moment)) for moment in moments])
         self._told.ticks += len(self._due)
         self._due.clear()
+        if self._after_tick is not None:
+            await self._after_tick(moments[-1])
 
     async def _send(self, when: int, sequence: int) -> None:
         line = lines.parse(self._plan.files.line(sequence))

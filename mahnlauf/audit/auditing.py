@@ -21,7 +21,8 @@ OUTPUTS: Final = (*KEPT, topics.CASE_STATUS)
 
 @dataclass(slots=True)
 class Audit:
-    """The verdict. `ticks`: of the partition that saw most. `not_applied`: input records behind the journal's end, which no worker has applied yet."""
+    """The verdict. `ticks`: of the partition that saw most. `not_applied`: input records behind the journal's end, which no worker has
+    applied yet."""
 
     findings: Findings = field(default_factory=Findings)
     partitions: int = 0
