@@ -185,6 +185,8 @@ class Connector:
         await asyncio.gather(*(task for _, task in held), *self._closing, return_exceptions=True)
 
     def _moved(self, taken: frozenset[int], given_up: frozenset[int]) -> None:
+        if self._stopped.is_set():
+            return  # everything is being given up already
         for number in given_up:
             _, task = self._held.pop(number)
             task.cancel()
@@ -238,6 +240,7 @@ class Connector:
 
     def _halt(self, number: int, error: Exception) -> None:
         self._halted[number] = _told(error)
+        self.metrics.halted.set(len(self._halted))
         log.critical("partition %d stands still: %s", number, _told(error))
 
     def _day_moved(self) -> None:
@@ -255,6 +258,11 @@ class Connector:
         joined = self._group is not None and self._group.joined
         return joined and self._debtors_read and all(partition.running for partition, _ in self._held.values())
 
+    @property
+    def unfinished(self) -> int:
+        """Commands read and neither finished nor parked."""
+        return sum(partition.unfinished for partition, _ in self._held.values())
+
     async def status(self) -> dict[str, Any]:
         """What a person or a script wants to know. `lag` counts commands not finished, as the broker sees it now; 0 and 0 is idle."""
         # In this order: what has left the first input by now stands on the second.
@@ -266,7 +274,7 @@ class Connector:
             "partitions": sorted(self._held),
             "halted": {str(number): reason for number, reason in self._halted.items()},
             "lag": lag,
-            "unfinished": sum(partition.unfinished for partition, _ in self._held.values()),
+            "unfinished": self.unfinished,
             "parked": sum(owner.parked for owner in self.owners),
             "accounts": {owner.key: owner.status() for owner in self.owners},
         }

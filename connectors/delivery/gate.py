@@ -15,6 +15,7 @@ FAILURES_IN_A_ROW: Final = 3
 """Failures after which the agency counts as away: one can be a hiccup, and waiting for more costs a timeout each."""
 CLOSED_S: Final = 1.0
 CLOSED_S_MAX: Final = 60.0
+"""How long the gate closes at first, and at most; doubled with each time in a row."""
 RATE_LIMITED_S: Final = 5.0
 """How long to be patient where the agency does not say it."""
 
@@ -22,9 +23,10 @@ RATE_LIMITED_S: Final = 5.0
 class Gate:
     """One account's gate. `clock` gives monotonic seconds; `per_second` requests at most; `shut` is the reason why nothing goes at all."""
 
-    def __init__(self, per_second: float, *, shut: str = "", clock: Callable[[], float]) -> None:
+    def __init__(self, per_second: float, *, shut: str = "", clock: Callable[[], float], closed_s: float = CLOSED_S) -> None:
         self.limiter = AsyncLimiter(max(per_second, 1.0), max(1.0, 1.0 / per_second))
         self._shut = shut
+        self._closed_s = closed_s
         self._clock = clock
         self._reason = ""
         self._failures = 0
@@ -54,7 +56,7 @@ class Gate:
         elif not self.closed_for_s:
             self._failures += 1
             if self._failures >= FAILURES_IN_A_ROW:
-                self._close(error, min(CLOSED_S * 2.0 ** min(self._closings, 10), CLOSED_S_MAX))
+                self._close(error, min(self._closed_s * 2.0 ** min(self._closings, 10), CLOSED_S_MAX))
                 self._closings += 1
 
     def _close(self, error: AgencyError, for_s: float) -> None:

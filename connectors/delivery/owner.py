@@ -19,7 +19,7 @@ from connectors.delivery.agency import AccountConfig, Agency
 from connectors.delivery.book import Book, Edit, Entry, Step
 from connectors.delivery.debtors import Debtors
 from connectors.delivery.feed import Feed
-from connectors.delivery.gate import Gate
+from connectors.delivery.gate import CLOSED_S, Gate
 from connectors.delivery.lanes import Lanes
 from connectors.delivery.ledger import Handover, Parked
 from connectors.delivery.metrics import Metrics
@@ -33,7 +33,7 @@ from streams.engine.deadletter import of_exception
 log = logging.getLogger(__name__)
 
 LANES_MAX: Final = 64
-"""Contracts at once on one account: as many as an adapter has connections."""
+"""Contracts at once on one account: enough that some send while others wait for the ledger."""
 AGAIN_S: Final = 2.0
 AGAIN_S_MAX: Final = 600.0
 """How long a parked command waits before it is taken up again, doubled with each time."""
@@ -41,10 +41,12 @@ AGAIN_S_MAX: Final = 600.0
 
 @dataclass(frozen=True, slots=True)
 class Pace:
-    """How often to look at feeds, in seconds of wall-clock time, and how soon parked commands are taken up again at first."""
+    """Wall-clock seconds: between two looks at a feed; until parked commands are taken up again at first; how long an agency that seems
+    to be away is left alone at first."""
 
     feed_interval_s: float = 60.0
     again_s: float = AGAIN_S
+    closed_s: float = CLOSED_S
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,7 +71,7 @@ class AccountOwner:
         self._tasks = tasks
         self._pace = pace
         self._clock: Callable[[], float] = asyncio.get_running_loop().time
-        self.gate = Gate(account.per_second, shut=account.paused, clock=self._clock)
+        self.gate = Gate(account.per_second, shut=account.paused, clock=self._clock, closed_s=pace.closed_s)
         self.feed = Feed(agency, account.key, book, self.gate, metrics, pace.feed_interval_s)
         self._sender = Sender(agency, book, debtors, self.gate, metrics)
         self._lanes = Lanes(tasks, LANES_MAX)

@@ -23,6 +23,9 @@ class Reporting(Protocol):
     @property
     def ready(self) -> bool: ...
 
+    @property
+    def unfinished(self) -> int: ...
+
     async def status(self) -> dict[str, Any]: ...
 
     async def read_feeds(self) -> dict[str, str]: ...
@@ -53,6 +56,7 @@ class Pages:
 
     async def _metrics(self, request: Request) -> Response:
         metrics = self._connector.metrics
+        metrics.unfinished.set(self._connector.unfinished)
         for owner in self._connector.owners:
             metrics.parked.labels(owner.key).set(owner.parked)
             metrics.gate_open.labels(owner.key).set(owner.gate.closed_for_s == 0)

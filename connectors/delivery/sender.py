@@ -27,7 +27,7 @@ from schemas.ids import contract_key
 TRIES_AT_ONCE: Final = 3
 """Tries before a command is parked: most hiccups are over by then, and a lane is not held for longer."""
 BACKOFF_S: Final = 0.2
-PATIENCE_S: Final = 2.0
+PATIENCE_S: Final = 1.0
 """How long a lane waits at a closed gate; for longer the command is parked."""
 
 Asked = ParamSpec("Asked")

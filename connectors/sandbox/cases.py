@@ -110,8 +110,8 @@ class Book:
 class World:
     """Everything the sandbox knows, and its clock.
 
-    `idempotent`: a reference sent again gets the case it already has; False: every submission is a case of its own, as at an agency that
-    does not look.
+    `idempotent`: what is sent again under the same key changes nothing; False: every submission is a case and every report a payment of
+    its own, as at an agency that does not look.
     """
 
     def __init__(self, now: datetime = BEGINNING, *, idempotent: bool = True) -> None:
@@ -155,8 +155,8 @@ class World:
         book.set_status(case, self.now, Scene(day=0, status="UnsuccessfullyClosed", reason="RECALLED_BY_CLIENT"))
 
     def report(self, book: Book, case: Case, key: str, amount: int) -> None:
-        """The creditor got `amount` itself (negative: it was taken back). The same key again changes nothing. Raises CaseIsClosed."""
-        if key in case.reported:
+        """The creditor got `amount` itself (negative: it was taken back). Raises CaseIsClosed."""
+        if key in case.reported and self.idempotent:
             return
         if case.closed:
             raise CaseIsClosed

@@ -17,13 +17,17 @@ Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 
 class Fault(BaseModel):
-    """What goes wrong with the next `count` requests (absent: all until cleared) of `operation` (absent: any)."""
+    """What goes wrong with the next `count` requests (absent: all until cleared) of `operation` (absent: any).
+
+    `contract`: only with handovers of this contract.
+    """
 
     model_config = ConfigDict(extra="forbid")
 
     kind: Literal["429", "500", "503", "hang"]
     when: Literal["before", "after"] = "before"
     operation: Operation | None = None
+    contract: str | None = None
     count: Annotated[int, Field(ge=1)] | None = None
     retry_after_s: Annotated[int, Field(ge=0)] | None = None
 
@@ -32,6 +36,15 @@ class Fault(BaseModel):
         if self.kind == "429":
             return JSONResponse({"code": "TOO_MANY_REQUESTS", "message": "slow down"}, 429, headers)
         return PlainTextResponse("upstream request failed", int(self.kind), headers)
+
+
+async def _contract(request: Request) -> str | None:
+    """The contract of a handover; None for any other request."""
+    try:
+        body = await request.json()
+    except ValueError:
+        return None
+    return body.get("contract") if isinstance(body, dict) else None
 
 
 class Faults:
@@ -59,7 +72,7 @@ class Faults:
         """`handler`, with whatever is armed for `operation`."""
 
         async def handled(request: Request) -> Response:
-            fault = self._next(operation)
+            fault = await self._next(operation, request)
             if fault is None:
                 return await handler(request)
             if fault.kind == "hang":
@@ -86,9 +99,9 @@ class Faults:
         finally:
             self.hanging -= 1
 
-    def _next(self, operation: Operation) -> Fault | None:
+    async def _next(self, operation: Operation, request: Request) -> Fault | None:
         for fault in self.armed:
-            if fault.operation in (None, operation):
+            if fault.operation in (None, operation) and (fault.contract is None or fault.contract == await _contract(request)):
                 self._use(fault)
                 return fault
         return None

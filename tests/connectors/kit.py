@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
+from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from connectors.agencies.atriga.client import Atriga
@@ -19,7 +20,7 @@ from schemas import codec, ids, topics
 from schemas.commands import CaseRecall, CaseRefresh, CaseReportPayment, CaseSubmit, CommandEvent
 from schemas.timers import ClockTicked
 from streams.engine.cluster import Connection
-from tests.engine.kit import Publisher, eventually, make_topics, read_all, unique
+from tests.engine.kit import Publisher, eventually, make_topics, unique
 
 PARTITIONS = 4
 NEEDED = (
@@ -29,7 +30,7 @@ NEEDED = (
 GROUP = "delivery-tests"
 """One group for all tests: each begins where the one before ended."""
 BEGINNING = datetime(2025, 3, 3, 12, tzinfo=UTC)
-PACE = Pace(feed_interval_s=0.1, again_s=0.2)
+PACE = Pace(feed_interval_s=0.1, again_s=0.2, closed_s=0.1)
 
 
 async def need_topics(bootstrap: str) -> None:
@@ -41,16 +42,54 @@ async def need_topics(bootstrap: str) -> None:
         await make_topics(bootstrap, sorted(missing), PARTITIONS)
 
 
+class Replies:
+    """Everything committed to `collection.replies` since it was opened."""
+
+    def __init__(self, bootstrap: str) -> None:
+        self._consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, isolation_level="read_committed", enable_auto_commit=False)
+        self._events: list[Any] = []
+
+    async def start(self) -> None:
+        await self._consumer.start()
+        parts = [TopicPartition(topics.REPLIES, number) for number in range(PARTITIONS)]
+        self._consumer.assign(parts)
+        await self._consumer.seek_to_end(*parts)
+
+    async def stop(self) -> None:
+        await self._consumer.stop()
+
+    async def read(self) -> list[Any]:
+        """All events up to the end the topic has now, by partition and offset within what was read at a time."""
+        ends = await self._consumer.end_offsets(self._consumer.assignment())
+        while any([await self._consumer.position(part) < end for part, end in ends.items()]):
+            for records in (await self._consumer.getmany(timeout_ms=20)).values():
+                self._events += [codec.decode(topics.REPLIES, record.value, key=record.key) for record in records]
+        return self._events
+
+
+@asynccontextmanager
+async def tenant_at(bootstrap: str, sandbox: Sandbox) -> AsyncIterator["Tenant"]:
+    """A new tenant, with the topics it needs."""
+    await need_topics(bootstrap)
+    replies = Replies(bootstrap)
+    await replies.start()
+    try:
+        async with Publisher(bootstrap) as publisher:
+            yield Tenant(bootstrap, sandbox, publisher, replies)
+    finally:
+        await replies.stop()
+
+
 class Tenant:
     """A creditor of this test's own: what the processor and the upstream would write of it, and what the connector answers."""
 
-    def __init__(self, bootstrap: str, sandbox: Sandbox, publisher: Publisher) -> None:
+    def __init__(self, bootstrap: str, sandbox: Sandbox, publisher: Publisher, replies: Replies) -> None:
+        self._replies = replies
         self.bootstrap = bootstrap
         self.name = unique("acme")
         self.account = AccountConfig(self.name, "main", "atriga", "test", sandbox.url, "10001", "s3cret", per_second=1_000)
         self.sandbox = sandbox
         self._publisher = publisher
-        self._written = 0
 
     def handover(self, contract: str, attempt: int = 1) -> str:
         return ids.handover_id(ids.contract_key(self.name, contract), 1, attempt)
@@ -102,9 +141,8 @@ class Tenant:
         await self._publisher.send(topics.TIMERS, None, codec.encode(event), milliseconds(now), partition=0)
 
     async def replies(self) -> list[Any]:
-        """All replies about this tenant, by partition and offset."""
-        found = [codec.decode(topics.REPLIES, record.value, key=record.key) for record in await read_all(self.bootstrap, topics.REPLIES)]
-        return [event for event in found if event.tenant == self.name]
+        """All replies about this tenant; those about one contract in their order."""
+        return [event for event in await self._replies.read() if event.tenant == self.name]
 
     async def told(self, contract: str) -> list[str]:
         """The types of the replies about a contract, in order."""
@@ -128,7 +166,6 @@ class Tenant:
         return handover_id
 
     def _envelope(self, contract: str) -> dict[str, Any]:
-        self._written += 1
         return {"id": unique("e"), "source": "/test", "time": BEGINNING, "subject": contract, "tenant": self.name}
 
     async def _send(self, topic: str, contract: str, value: bytes | None) -> None:
@@ -137,11 +174,16 @@ class Tenant:
 
 @asynccontextmanager
 async def running(
-    tenant: Tenant, *, accounts: tuple[AccountConfig, ...] | None = None, answer_s: float = 2.0, pace: Pace = PACE
+    tenant: Tenant,
+    *,
+    accounts: tuple[AccountConfig, ...] | None = None,
+    answer_s: float = 2.0,
+    pace: Pace = PACE,
+    agency: type[Atriga] = Atriga,
 ) -> AsyncIterator[Connector]:
     """A connector in this process, ready."""
     config = ConnectorConfig(Connection(tenant.bootstrap), (tenant.account,) if accounts is None else accounts, app=GROUP, pace=pace)
-    agencies: dict[str, OpenAgency] = {"atriga": lambda account: Atriga(account, answer_s=answer_s)}
+    agencies: dict[str, OpenAgency] = {"atriga": lambda account: agency(account, answer_s=answer_s)}
     connector = Connector(config, agencies)
     task = asyncio.create_task(connector.run())
     try:

@@ -3,26 +3,30 @@
 import json
 from collections.abc import AsyncIterator
 from dataclasses import replace
+from typing import Any
 
 import httpx
 import pytest
 
-from connectors.delivery.connector import Connector
-from connectors.delivery.owner import Pace
+from connectors.agencies.atriga.capabilities import CAPABILITIES
+from connectors.agencies.atriga.client import Atriga
+from connectors.agencies.registry import AGENCIES
+from connectors.delivery.agency import AccountConfig
+from connectors.delivery.connector import ConfigError, Connector, ConnectorConfig
 from connectors.sandbox.app import Sandbox, SandboxConfig
 from schemas import topics
-from tests.connectors.kit import BEGINNING, Tenant, day, idle, need_topics, paused, running
-from tests.engine.kit import Publisher, eventually, read_all
+from streams.engine.cluster import Connection
+from tests.connectors.kit import BEGINNING, PACE, Tenant, day, idle, paused, running, tenant_at
+from tests.engine.kit import eventually, read_all
 
 PAYS = [{"day": 1, "status": "Accepted"}, {"day": 2, "percent": 100}, {"day": 3, "status": "SuccessfullyClosed", "reason": "PAID_IN_FULL"}]
 
 
 @pytest.fixture
 async def tenant(kafka: str, sandbox: Sandbox, direct: httpx.AsyncClient) -> AsyncIterator[Tenant]:
-    await need_topics(kafka)
     await direct.post("/clock", json={"now": BEGINNING.isoformat()})
-    async with Publisher(kafka) as publisher:
-        yield Tenant(kafka, sandbox, publisher)
+    async with tenant_at(kafka, sandbox) as made:
+        yield made
 
 
 async def _pass_days(direct: httpx.AsyncClient, number: int) -> None:
@@ -218,7 +222,7 @@ async def test_a_recall_of_what_may_have_left_asks_first(tenant: Tenant, direct:
     """The submit was taken, its answer lost, and then the agency is away: the recall must reach the agency."""
     await direct.post("/faults", json={"kind": "500", "when": "after", "operation": "submit", "count": 1})
     await direct.post("/faults", json={"kind": "503", "operation": "ask"})
-    async with running(tenant, pace=Pace(feed_interval_s=60, again_s=0.2)) as connector:
+    async with running(tenant, pace=replace(PACE, feed_interval_s=60)) as connector:
         await tenant.submit("C-1")
         await eventually(lambda: _parked(connector, 1), "it waits")
         await tenant.recall("C-1")
@@ -230,6 +234,116 @@ async def test_a_recall_of_what_may_have_left_asks_first(tenant: Tenant, direct:
         await tenant.until_told("C-1", "case.passed", "case.closed")
     assert tenant.sent() == {tenant.handover("C-1"): 1}
     assert (await tenant.replies())[-1].data.reason == "recalled"
+
+
+@pytest.mark.parametrize("operation", ["payment", "recall"])
+@pytest.mark.parametrize("when", ["before", "after"])
+async def test_what_was_asked_about_is_not_done_twice(tenant: Tenant, direct: httpx.AsyncClient, operation: str, when: str) -> None:
+    """At an agency that would count a report twice."""
+    tenant.sandbox.world.idempotent = False
+    await direct.post("/faults", json={"kind": "500", "when": when, "operation": operation, "count": 1})
+    async with running(tenant) as connector:
+        await tenant.submit("C-1")
+        await tenant.report("C-1", 1500)
+        await tenant.recall("C-1")
+        await tenant.until_told("C-1", "case.passed", "case.closed")
+        await idle(connector)
+    assert [(case.owed, case.reason) for _, case in tenant.sandbox.world.cases()] == [(2500, "RECALLED_BY_CLIENT")]
+    assert (await direct.get("/faults")).json()["armed"] == []
+
+
+async def test_one_case_that_always_fails_waits_and_holds_up_no_other(tenant: Tenant, direct: httpx.AsyncClient) -> None:
+    await direct.post("/faults", json={"kind": "500", "operation": "submit", "contract": "C-bad"})
+    async with running(tenant) as connector:
+        await tenant.submit("C-bad")
+        for number in range(10):
+            await tenant.submit(f"C-{number}")
+        for number in range(10):
+            await tenant.until_told(f"C-{number}", "case.passed")
+        await eventually(lambda: _parked(connector, 1), "the bad one waits")
+        assert await tenant.told("C-bad") == []
+        await direct.delete("/faults")
+        await tenant.until_told("C-bad", "case.passed")
+
+
+async def test_what_an_agency_can_t_be_asked_about_is_left_to_a_person(tenant: Tenant, direct: httpx.AsyncClient) -> None:
+    class Mute(Atriga):
+        capabilities = replace(CAPABILITIES, asks_by_reference=False, feed=False)
+
+    await direct.post("/faults", json={"kind": "500", "when": "after", "operation": "submit", "count": 1})
+    async with running(tenant, agency=Mute) as connector:
+        await tenant.submit("C-1")
+        await tenant.until_told("C-1", "case.submission_unknown")
+        await idle(connector)
+    async with running(tenant, agency=Mute) as connector:
+        await idle(connector)
+    assert tenant.sent() == {tenant.handover("C-1"): 1}
+    assert await tenant.told("C-1") == ["case.submission_unknown"]
+
+
+async def test_a_day_that_moves_is_looked_at_at_once(tenant: Tenant, direct: httpx.AsyncClient) -> None:
+    await direct.post("/script", json={"story": PAYS})
+    async with running(tenant, pace=replace(PACE, feed_interval_s=3600)):
+        await tenant.submit("C-1")
+        await tenant.until_told("C-1", "case.passed")
+        await _pass_days(direct, 1)
+        await tenant.tick(day(201))
+        await tenant.until_told("C-1", "case.passed", "case.accepted")
+
+
+async def test_two_connectors_divide_the_accounts_and_take_over_from_each_other(tenant: Tenant, direct: httpx.AsyncClient) -> None:
+    accounts = tuple(replace(tenant.account, account=f"a{number}") for number in range(6))
+    async with running(tenant, accounts=accounts) as first:
+        async with running(tenant, accounts=accounts) as second:
+            await eventually(lambda: _divided(first, second), "each has two partitions")
+            owners = [owner.key for connector in (first, second) for owner in connector.owners]
+            assert sorted(owners) == sorted(account.key for account in accounts)
+            for number in range(6):
+                await tenant.submit(f"C-{number}", account=f"a{number}")
+            for number in range(6):
+                await tenant.until_told(f"C-{number}", "case.passed")
+        await eventually(lambda: _holds(first, 4), "the first has all")
+        for number in range(6):
+            await tenant.report(f"C-{number}", 4000)
+        for number in range(6):
+            await tenant.until_told(f"C-{number}", "case.passed", "case.closed")
+    assert set(tenant.sent().values()) == {1}
+
+
+async def _divided(first: Connector, second: Connector) -> bool:
+    return await _holds(first, 2) and await _holds(second, 2)
+
+
+async def _holds(connector: Connector, partitions: int) -> bool:
+    return connector.ready and len((await connector.status())["partitions"]) == partitions
+
+
+async def test_its_pages_tell_how_it_stands(tenant: Tenant) -> None:
+    async with running(tenant) as connector, httpx.AsyncClient(base_url=connector.url) as pages:
+        await tenant.submit("C-1")
+        await tenant.until_told("C-1", "case.passed")
+        assert (await pages.post("/poll")).json() == {tenant.account.key: "1"}
+        status = (await pages.get("/status")).json()
+        assert (status["ready"], status["unfinished"], status["parked"]) == (True, 0, 0)
+        metrics = (await pages.get("/metrics")).text
+        assert 'mahnlauf_agency_requests_total{agency="atriga",operation="submit",outcome="ok"} 1.0' in metrics
+        assert "C-1" not in metrics
+        assert [(await pages.get(path)).status_code for path in ("/healthz", "/readyz")] == [200, 200]
+
+
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        ({"agency": "nobody"}, "account acme/main: there is no agency 'nobody'; there are atriga"),
+        ({"per_second": 0}, "account acme/main: per_second must be more than 0"),
+    ],
+)
+def test_accounts_that_can_t_be_used_are_named(change: dict[str, Any], message: str) -> None:
+    account = replace(AccountConfig("acme", "main", "atriga", "test", "http://127.0.0.1:1", "10001", "s3cret"), **change)
+    with pytest.raises(ConfigError) as refused:
+        Connector(ConnectorConfig(Connection("127.0.0.1:1"), (account,)), AGENCIES)
+    assert str(refused.value) == message
+    assert "s3cret" not in repr(account)
 
 
 async def test_an_account_nobody_configured_waits_until_somebody_does(tenant: Tenant) -> None:

@@ -15,8 +15,8 @@ import httpx
 import pytest
 
 from connectors.sandbox.app import Sandbox
-from tests.connectors.kit import BEGINNING, Tenant, day, need_topics
-from tests.engine.kit import Publisher, eventually
+from tests.connectors.kit import BEGINNING, Tenant, day, tenant_at
+from tests.engine.kit import eventually
 
 ROOT = Path(__file__).parents[2]
 PAYS = [{"day": 1, "status": "Accepted"}, {"day": 2, "percent": 100}, {"day": 3, "status": "SuccessfullyClosed", "reason": "PAID_IN_FULL"}]
@@ -36,12 +36,10 @@ def _connector(tenant: Tenant) -> Iterator[subprocess.Popen[bytes]]:
 
 @pytest.mark.parametrize("kills", [3, pytest.param(20, marks=[pytest.mark.soak, pytest.mark.timeout(600)])])
 async def test_a_connector_killed_between_sending_and_noting(kafka: str, sandbox: Sandbox, direct: httpx.AsyncClient, kills: int) -> None:
-    await need_topics(kafka)
     sandbox.world.idempotent = False
     await direct.post("/clock", json={"now": BEGINNING.isoformat()})
     await direct.post("/script", json={"story": PAYS})
-    async with Publisher(kafka) as publisher:
-        tenant = Tenant(kafka, sandbox, publisher)
+    async with tenant_at(kafka, sandbox) as tenant:
         handovers: dict[str, str] = {}
         for number in range(kills):
             when = "after" if number % 2 == 0 else "before"

@@ -26,9 +26,10 @@ from connectors.delivery.errors import (
 CONNECT_S = 5.0
 ANSWER_S = 20.0
 """Longer than an agency's own deadline should be; whoever waits longer only holds a lane."""
-CONNECTIONS_MAX = 64
+CONNECTIONS_MAX = 16
+"""As many as one client may fairly hold open; httpx's pool also looks through all of them at each request."""
 
-_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout)
 
 
 class Atriga:
@@ -44,7 +45,8 @@ class Atriga:
                 "X-Authentication-Code": account.authentication_code,
                 "X-Mode": account.mode,
             },
-            timeout=httpx.Timeout(answer_s, connect=min(CONNECT_S, answer_s)),
+            # Waiting for a connection is no fault of the agency's; how many wait is bounded by the lanes.
+            timeout=httpx.Timeout(answer_s, connect=min(CONNECT_S, answer_s), pool=None),
             limits=httpx.Limits(max_connections=CONNECTIONS_MAX, max_keepalive_connections=CONNECTIONS_MAX),
             trust_env=False,
         )
