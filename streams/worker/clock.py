@@ -7,6 +7,7 @@ without an owner simply misses ticks that nobody could have applied; its next ow
 """
 
 import asyncio
+import contextlib
 from collections.abc import Callable, Collection
 from datetime import UTC, datetime, timedelta
 from typing import Any, Final
@@ -27,6 +28,7 @@ SKEW_SECONDS: Final = 60
 EVERY_MINUTE: Final = "* * * * *"
 _WOKEN_EARLY = timedelta(seconds=1)
 _SEND_WITHIN_S = 30.0
+_STOP_WITHIN_S = 2.0
 
 
 def full_minute(moment: datetime) -> datetime:
@@ -66,9 +68,11 @@ class Clock:
         return True
 
     async def stop(self) -> None:
-        """Close the producer."""
+        """Close the producer; a tick that Kafka does not take now is dropped."""
         if self._producer is not None:
-            await self._producer.stop()
+            with contextlib.suppress(KafkaError, TimeoutError):
+                async with asyncio.timeout(_STOP_WITHIN_S):
+                    await self._producer.stop()
 
     async def _send(self, now: datetime, partitions: Collection[int]) -> None:
         producer = await self._started()

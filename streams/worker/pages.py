@@ -1,5 +1,6 @@
 """The worker's pages: /metrics, /healthz, /readyz, /contracts/<tenant>/<id>. Read-only, JSON but for the metrics."""
 
+import asyncio
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple, TypeAlias
 from urllib.parse import quote
@@ -23,6 +24,8 @@ NOT_FOUND = 404
 ELSEWHERE = 421
 """Misdirected Request: this worker does not hold the contract; the body says which one does."""
 UNWELL = 503
+OWNER_WITHIN_S = 3.0
+"""The engine asks Kafka again for half a minute; who looks at a page would rather try again."""
 
 
 class Answer(NamedTuple):
@@ -54,9 +57,10 @@ class ContractPage:
 
     async def _elsewhere(self, about: Mapping[str, Any], key: bytes) -> Answer:
         try:
-            holder = await self._engine.owner(key)
-        except EngineError as error:
-            return Answer(UNWELL, {**about, "error": f"not held here, and Kafka does not tell by whom: {error}"})
+            async with asyncio.timeout(OWNER_WITHIN_S):
+                holder = await self._engine.owner(key)
+        except (EngineError, TimeoutError) as error:
+            return Answer(UNWELL, {**about, "error": f"not held here, and Kafka does not tell by whom: {str(error) or 'no answer'}"})
         if holder is None:
             return Answer(UNWELL, {**about, "error": f"nobody holds partition {about['partition']} at present; try again"})
         url = f"http://{holder}/contracts/{quote(about['tenant'])}/{quote(about['contract'])}"

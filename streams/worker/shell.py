@@ -29,8 +29,8 @@ from streams.worker.observed import MakeEngine, ObservedEngine
 log: Any = structlog.get_logger(__name__)
 
 CRASHED: Final = 1
-STOP_WITHIN_S: Final = 20.0
-"""For the transaction under way and leaving the group; a supervisor kills after 30 s. Cut short, nothing is lost: it is as after a kill."""
+STOP_WITHIN_S: Final = 8.0
+"""For the transaction under way and leaving the group, which take a second. Kafka away, it is cut short: no worse than a kill."""
 UNHEARD: Final = logging.getLogger("faust.shell")
 """Where Faust's supervision tells that it starts, stops and crashes; what an operator needs of that is told once, by `run_worker`."""
 UNHEARD.setLevel(logging.CRITICAL + 1)
