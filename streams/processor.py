@@ -155,7 +155,7 @@ def _output(key: bytes, told: Told) -> Output:
     tenant, subject = key.decode().split("/", 1)
     time = _EPOCH + timedelta(microseconds=told.time_us)
     value = _ENCODER.encode(_Envelope("1.0", told.id, SOURCE, time, subject, tenant, told.kind, told.data))
-    return Output(outputs.TOPICS[told.kind], key, value, told.time_us // 1000, latest_only=told.kind == outputs.STATUS)
+    return Output(outputs.TOPICS[told.kind], key, value, told.time_us // 1000, latest_only=told.kind == outputs.STATUS, kind=told.kind)
 
 
 class _Naming(msgspec.Struct):

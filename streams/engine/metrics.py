@@ -37,8 +37,8 @@ class Metrics:
     """By (topic, reason)."""
     rerouted: Counter[str] = field(default_factory=Counter)
     """Misplaced records forwarded, by the topic whose publisher should be told."""
-    outputs: Counter[str] = field(default_factory=Counter)
-    """Records written, by topic; without changelog and journal."""
+    outputs: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Records written, by (topic, kind); without changelog and journal."""
     transactions: Counter[str] = field(default_factory=Counter)
     """By outcome: committed, aborted, fenced."""
     failures: Counter[str] = field(default_factory=Counter)
@@ -49,6 +49,8 @@ class Metrics:
     """Changelog offsets read back."""
     keys_visited: int = 0
     ticks: int = 0
+    last_tick_ms: int = 0
+    """Time of the latest tick applied; 0 before the first."""
     tick_wait_seconds: float = 0.0
     """Time ticks stood at their barrier for records behind a publisher's open transaction."""
     batch_seconds: Histogram = field(default_factory=Histogram)
@@ -59,12 +61,14 @@ class Metrics:
         skipped: Mapping[tuple[str, str], int],
         dead_letters: Mapping[tuple[str, str], int],
         rerouted: Mapping[str, int],
+        outputs: Mapping[tuple[str, str], int],
         visited: int,
     ) -> None:
         """Add what one committed transaction did."""
         _add_bounded(self.events, events)
         _add_bounded(self.skipped, skipped)
         _add_bounded(self.dead_letters, dead_letters)
+        _add_bounded(self.outputs, outputs)
         self.rerouted.update(rerouted)
         self.keys_visited += visited
 

@@ -8,6 +8,7 @@ partition again, always from the committed state (keeper.py).
 import asyncio
 import logging
 import time
+from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
@@ -94,6 +95,8 @@ class PartitionTask(Generic[State, Shared, Event]):
             transaction_timeout_ms=config.transaction_timeout_ms,
         )
         self._store: Store | None = None
+        self._last_tick_ms = 0
+        self._noted_at = 0.0
         self._applier: Applier[State, Shared, Event] | None = None
         self._intake: Intake | None = None
         self._tick: TickRun[State, Shared, Event] | None = None
@@ -248,6 +251,7 @@ class PartitionTask(Generic[State, Shared, Event]):
 
     def _end_tick(self, intake: Intake) -> None:
         if self._tick is not None and self._tick.done:
+            self._last_tick_ms = self._tick.now_ms
             self._tick = None
             intake.tick_done()
 
@@ -280,10 +284,11 @@ class PartitionTask(Generic[State, Shared, Event]):
     ) -> None:
         """After the commit, and only then: the store, the counters, who waits for what was forwarded."""
         assert self._store is not None
-        self._metrics.outputs.update(output.topic for output in applier.outputs)
+        outputs = Counter([(output.topic, output.kind) for output in applier.outputs])
         counts = applier.settle(changes, ends.get((self._config.changelog, self._number), self._store.position))
         self._metrics.transactions["committed"] += 1
-        self._metrics.add(counts.events, counts.skipped, counts.dead_letters, counts.rerouted, counts.visited)
+        self._metrics.add(counts.events, counts.skipped, counts.dead_letters, counts.rerouted, outputs, counts.visited)
+        self._metrics.last_tick_ms = max(self._metrics.last_tick_ms, self._last_tick_ms)
         for (topic, partition), end in ends.items():
             if topic == self._config.rerouted:
                 self._forwarded(partition, end + 1)  # behind the marker too
@@ -299,7 +304,10 @@ class PartitionTask(Generic[State, Shared, Event]):
         condition.unreachable_since = intake.unreachable_since
         waits = condition.lag > 0 or condition.oldest_timestamp_ms is not None
         condition.unapplied_since = (condition.unapplied_since or now) if waits else None
+        if condition.tick_waits_since is not None:
+            self._metrics.tick_wait_seconds += now - self._noted_at
         if not intake.at_barrier:
             condition.tick_waits_since = None
         elif condition.tick_waits_since is None:
             condition.tick_waits_since = now
+        self._noted_at = now

@@ -16,6 +16,7 @@ class TickRun(Generic[State, Shared, Event]):
 
     def __init__(self, applier: Applier[State, Shared, Event], record: Record, tick: Tick[Event], limits: Limits, *, resumed: bool) -> None:
         self.record = record
+        self.now_ms = tick.now_ms
         self.done = False
         self._applier = applier
         self._tick = tick
