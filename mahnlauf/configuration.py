@@ -3,6 +3,9 @@
 The compacted topics `escalation.policies` and `escalation.tenants` hold them for people and tools to read; the same goes as one record to
 each partition of `escalation.timers`, where it takes effect at one place in each partition's order (`architecture.md` 8).
 
+The first version of a policy and a tenant's first settings count from the beginning, unless another moment is asked for: there is nothing
+before them that they could change, and a backlog of years must not wait for a policy of today.
+
 Versions are counted here. Every writer uses the same transactional id, so a second one fences the first, whose commit then fails: it
 begins anew, reads the version the other has written and counts on from there.
 """
@@ -34,6 +37,8 @@ from streams.engine.transaction import TransactionalWriter
 
 SOURCE: Final = "/mahnlauf/configuration"
 TRANSACTIONAL_ID: Final = "mahnlauf-configuration"
+BEGINNING: Final = datetime(1970, 1, 1, tzinfo=UTC)
+"""Before every event: no record has an earlier timestamp."""
 ATTEMPTS: Final = 20
 """Each attempt that fails means that somebody else's succeeded or began: twenty in a row are not chance."""
 
@@ -42,10 +47,11 @@ Stored = TypeVar("Stored")
 
 @dataclass(frozen=True, slots=True)
 class PolicyVersion:
-    """A version on the cluster; `changed` is False where the latest one already said the same."""
+    """A version on the cluster; `changed` is False where the latest one already said the same. It counts from the moment `since`."""
 
     version: int
     changed: bool
+    since: datetime
 
 
 def policy_key(tenant: str, policy: str) -> str:
@@ -53,18 +59,22 @@ def policy_key(tenant: str, policy: str) -> str:
     return f"{tenant}/{policy}"
 
 
-async def apply_policy(connection: Connection, tenant: str, policy: Policy, at: datetime) -> PolicyVersion:
-    """Make `policy` the tenant's latest version from `at` on. Raises EngineError, ClusterWrong."""
+async def apply_policy(connection: Connection, tenant: str, policy: Policy, at: datetime | None = None) -> PolicyVersion:
+    """Make `policy` the tenant's latest version from `at` on (None: now, the first one from the beginning).
+
+    Raises EngineError, ClusterWrong.
+    """
     key = policy_key(tenant, policy.policy)
 
     def decide(latest: bytes | None) -> tuple[PolicyVersion, tuple[bytes, Envelope] | None]:
         before = _stored_policy(latest)
+        since = at or _since(before)
         if before is not None and before[0] == policy:
-            return PolicyVersion(before[1], False), None
+            return PolicyVersion(before[1], False, since), None
         version = before[1] + 1 if before else 1
         data = PolicyAppliedData(tenant=tenant, policy=policy.policy, version=version, content=policy)
-        event = PolicyApplied(id=_id("policy.applied", key, str(version)), source=SOURCE, time=at, data=data)
-        return PolicyVersion(version, True), (_policy_record(policy, version), event)
+        event = PolicyApplied(id=_id("policy.applied", key, str(version)), source=SOURCE, time=since, data=data)
+        return PolicyVersion(version, True, since), (_policy_record(policy, version), event)
 
     return await _change(connection, topics.POLICIES, key, decide)
 
@@ -78,15 +88,19 @@ async def withdraw_policy(connection: Connection, tenant: str, policy: str, at: 
     await _change(connection, topics.POLICIES, key, lambda _: (None, (None, event)))
 
 
-async def set_tenant(connection: Connection, settings: TenantSettings, at: datetime) -> bool:
-    """Make these the tenant's settings from `at` on; whether they differ from what was set. Raises EngineError, ClusterWrong."""
+async def set_tenant(connection: Connection, settings: TenantSettings, at: datetime | None = None) -> bool:
+    """Make these the tenant's settings from `at` on (None: now, the first ones from the beginning); whether they differ from what was set.
+
+    Raises EngineError, ClusterWrong.
+    """
     value = settings.model_dump_json(by_alias=True, exclude_none=True).encode()
 
     def decide(latest: bytes | None) -> tuple[bool, tuple[bytes, Envelope] | None]:
         if latest == value:
             return False, None
+        since = at or _since(latest)
         event = TenantConfigured(
-            id=_id("tenant.configured", settings.tenant, at.isoformat(), value.decode()), source=SOURCE, time=at, data=settings
+            id=_id("tenant.configured", settings.tenant, since.isoformat(), value.decode()), source=SOURCE, time=since, data=settings
         )
         return True, (value, event)
 
@@ -102,6 +116,10 @@ def broadcast(event: Envelope, partitions: Iterable[int], at: datetime | None = 
 def timestamp_ms(moment: datetime) -> int:
     """The record timestamp of a moment: milliseconds since 1970, cut."""
     return int(moment.timestamp() // 1) * 1000 + moment.astimezone(UTC).microsecond // 1000
+
+
+def _since(before: object | None) -> datetime:
+    return BEGINNING if before is None else datetime.now(UTC)
 
 
 async def _change(

@@ -32,3 +32,8 @@ def past_moment(option: str, text: str) -> datetime:
     if moment > datetime.now(UTC):
         raise BadInput(f"{option} {text}: lies in the future, and Kafka refuses records of the future")
     return moment.astimezone(UTC)
+
+
+def told(moment: datetime) -> str:
+    """A moment for people; what counts from 1970 on counts from the beginning."""
+    return "the beginning" if moment.year == 1970 else f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}Z"

@@ -1,6 +1,5 @@
 """Put a tenant's policy on the cluster as its next version."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -29,7 +28,9 @@ def apply(
     tenant: Annotated[str, typer.Option(help="Whose policy it is.", show_default=False)],
     at: Annotated[
         str | None,
-        typer.Option("--time", help="From when it counts (default: now); in the past where the events are.", metavar="MOMENT"),
+        typer.Option(
+            "--time", help="From when it counts. Default: the first version from the beginning, a later one from now.", metavar="MOMENT"
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For a script.")] = False,
 ) -> None:
@@ -40,11 +41,11 @@ def apply(
     if not tenant or "/" in tenant:
         raise BadInput(f"--tenant {tenant}: a tenant's name is not empty and contains no slash")
     content = read_policy(file)
-    moment = moments.past_moment("--time", at) if at else datetime.now(UTC)
+    moment = moments.past_moment("--time", at) if at else None
     applied = run(apply_policy(connection(load().kafka), tenant, content, moment))
     if as_json:
         give_json({"tenant": tenant, "policy": content.policy, "version": applied.version, "changed": applied.changed})
     elif applied.changed:
-        say(f"{tenant}/{content.policy}: version {applied.version} counts from {moment:%Y-%m-%d %H:%M:%S}Z")
+        say(f"{tenant}/{content.policy}: version {applied.version} counts from {moments.told(applied.since)}")
     else:
         say(f"{tenant}/{content.policy}: version {applied.version} already says the same; nothing was written")

@@ -1,6 +1,5 @@
 """Set a tenant's creditor, default policy, time zone and calendar."""
 
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Annotated
 
@@ -27,7 +26,9 @@ def set_(
     file: Annotated[Path, typer.Argument(help="The tenant file (YAML).", show_default=False)],
     at: Annotated[
         str | None,
-        typer.Option("--time", help="From when it counts (default: now); in the past where the events are.", metavar="MOMENT"),
+        typer.Option(
+            "--time", help="From when it counts. Default: the first settings from the beginning, later ones from now.", metavar="MOMENT"
+        ),
     ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="For a script.")] = False,
 ) -> None:
@@ -36,11 +37,11 @@ def set_(
     What the file leaves out is no longer set.
     """
     settings = read_tenant(file)
-    moment = moments.past_moment("--time", at) if at else datetime.now(UTC)
+    moment = moments.past_moment("--time", at) if at else None
     changed = run(set_tenant(connection(load().kafka), settings, moment))
     if as_json:
         give_json({"tenant": settings.tenant, "changed": changed})
     elif changed:
-        say(f"{settings.tenant}: set from {moment:%Y-%m-%d %H:%M:%S}Z on")
+        say(f"{settings.tenant}: set" + (f", from {moments.told(moment)} on" if moment else ""))
     else:
         say(f"{settings.tenant}: already set like this; nothing was written")

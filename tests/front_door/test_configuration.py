@@ -87,3 +87,12 @@ async def test_a_tenant_is_set_where_it_differs(cluster: Connection, before: Map
     copies = [decode(TIMERS, copy.value) for copy in await read(cluster, TIMERS, before)]
     assert TenantSettings.model_validate_json(kept.value or b"") == settings
     assert [(type(event), event.data) for event in copies] == [(TenantConfigured, settings)] * PARTITIONS
+
+
+async def test_only_what_comes_first_counts_from_the_beginning(cluster: Connection, before: Mapping[tuple[str, int], int]) -> None:
+    versions = [await apply_policy(cluster, "acme", _policy("late", day)) for day in (5, 6)]
+    await set_tenant(cluster, TenantSettings(tenant="late", default_policy="late"))
+    await set_tenant(cluster, TenantSettings(tenant="late", default_policy="standard"))
+    stamps = [copy.timestamp_ms for copy in await read(cluster, TIMERS, before) if copy.partition == 0]
+    assert [stamp == 0 for stamp in stamps] == [True, False, True, False]
+    assert [version.since.year == 1970 for version in versions] == [True, False]
