@@ -47,7 +47,8 @@ class Outcome(NamedTuple):
 
 def _outcome(turn: Turn, refused: tuple[str, str] | None = None) -> Outcome:
     tell.status(turn)
-    return Outcome(turn.contract, tuple(turn.told), due_ms(turn), refused, tuple(turn.returned))
+    returned = tuple((kept.original, reason, detail) for kept, reason, detail in turn.returned)
+    return Outcome(turn.contract, tuple(turn.told), due_ms(turn), refused, returned)
 
 
 def unchanged(shared: Shared, key: str, contract: Contract, refused: tuple[str, str] | None = None) -> Outcome:
@@ -84,6 +85,9 @@ def _admit(turn: Turn, topic: str, event: Any, original: Original | None) -> Non
     books = turn.books if event.type in _MAY_REOPEN and turn.contract.facts.invoices else None
     if topic == topics.REPLIES:
         replies.reply(turn, event)
+        # What the agency answered is a change of its own, before what follows from it.
+        attention.follow_causes(turn)
+        tell.history(turn)
     elif (order := _ORDERS.get(event.type)) is not None:
         order(turn, event.data)
     else:
@@ -101,7 +105,8 @@ def _refuse(shared: Shared, key: str, contract: Contract | None, turn: Turn, ref
     if contract is None:
         return Outcome(None, (), None, refused)
     # What the evaluation before the event changed stays, and with it the moment it is dated with; else the clock does not move.
-    return _outcome(turn, refused) if turn.told else unchanged(shared, key, contract, refused)
+    changed = _outcome(turn, refused)
+    return changed if changed.told else unchanged(shared, key, contract, refused)
 
 
 # --- orders of people
@@ -189,8 +194,8 @@ def _add_unapplied(turn: Turn, name: str) -> None:
 
 
 def _end_unapplied(turn: Turn) -> None:
-    for original, _, _ in turn.returned:
-        _add_unapplied(turn, f"{original.topic} {original.timestamp_ms}")
+    for kept, _, _ in turn.returned:
+        _add_unapplied(turn, kept.event)
     if not turn.contract.unapplied:
         attention.drop(turn, "unapplied_event")
 

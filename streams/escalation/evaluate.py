@@ -15,12 +15,8 @@ MONITORING = "long_term_monitoring"
 def evaluate(turn: Turn) -> None:
     """Bring the status up to date and record what changed."""
     keep_binding(turn)
-    if turn.contract.current is not None:
-        attention.follow_causes(turn)
-        tell.history(turn)
-        if not _left_case(turn):
-            return
-    _place_on_ladder(turn)
+    if turn.contract.current is None or _left_case(turn):
+        _place_on_ladder(turn)
     attention.follow_causes(turn)
     tell.history(turn)
 

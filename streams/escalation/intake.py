@@ -148,7 +148,7 @@ def check_currency(turn: Turn, event: Any, original: Original | None) -> None:
         _give_back_others(turn, currency)
     elif original is not None:
         named = IDENTITIES[event.type]
-        kept = Unpriced(named.kept_in, getattr(event.data, named.own_id), currency, original)
+        kept = Unpriced(identity(event.source, event.id), named.kept_in, getattr(event.data, named.own_id), currency, original)
         turn.set(unpriced=(*contract.unpriced, kept))
 
 
@@ -160,7 +160,7 @@ def _give_back_others(turn: Turn, currency: str) -> None:
             own_id = next(one.own_id for one in IDENTITIES.values() if one.kept_in == kept.fact)
             others = tuple(fact for fact in getattr(facts, kept.fact) if getattr(fact, own_id) != kept.fact_id)
             turn.set(facts=replace(facts, **{kept.fact: others}))
-            turn.returned.append((kept.original, "currency mismatch", f"currency {kept.currency}: the contract has {currency}"))
+            turn.returned.append((kept, "currency mismatch", f"currency {kept.currency}: the contract has {currency}"))
     turn.set(unpriced=())
 
 

@@ -126,8 +126,9 @@ class Original(Kept, frozen=True):
 
 
 class Unpriced(Kept, frozen=True):
-    """A fact in a currency that cannot be judged until the first invoice says the contract's."""
+    """A fact in a currency that cannot be judged until the first invoice says the contract's. `event` names it (source and id)."""
 
+    event: str
     fact: str
     fact_id: str
     currency: str

@@ -16,7 +16,7 @@ from streams.escalation.ladder import View
 from streams.escalation.outputs import Told, counted, output_id
 from streams.escalation.settings import Rules, Shared, policy_versions, terms
 from streams.escalation.settlement import Books, Ledger
-from streams.escalation.state import Case, Contract, Original
+from streams.escalation.state import Case, Contract, Unpriced
 
 DECIDES_MONEY = frozenset({"facts", "reminders", "cases", "fixed"})
 
@@ -42,7 +42,7 @@ class Turn:
         self.reason: str | None = None
         """Reason of the next change in the history."""
         self.told: list[Told] = []
-        self.returned: list[tuple[Original, str, str]] = []
+        self.returned: list[tuple[Unpriced, str, str]] = []
         """Records kept so far that turned out to be dead letters, with reason and detail."""
         self.noted = (contract.status, contract.level, contract.attention)
         self._shared = shared
