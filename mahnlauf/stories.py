@@ -20,8 +20,8 @@ CONTRACTS: Final = 500
 FIRST_DUE: Final = date(2025, 2, 4)
 DUE_DAYS: Final = 21
 """The first invoices fall due on the working days of three weeks."""
-LAST_DAY: Final = date(2025, 7, 4)
-"""By then every story has come to its end, the longest about 120 days after its due day."""
+LAST_DAY: Final = date(2025, 6, 13)
+"""By then nearly every story has come to its end."""
 
 POLICY: Final = """\
 policy: standard
