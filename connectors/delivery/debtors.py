@@ -38,9 +38,10 @@ class Debtors:
     """`start` before use, `run` as a task beside it, `stop` afterwards."""
 
     def __init__(self, connection: Connection, client_id: str, partitions: int) -> None:
-        self._consumer = AIOKafkaConsumer(
-            **connection.options(client_id), enable_auto_commit=False, auto_offset_reset="earliest", isolation_level="read_committed"
-        )
+        options = {**connection.options(client_id), "enable_auto_commit": False, "isolation_level": "read_committed"}
+        self._consumer = AIOKafkaConsumer(**options, auto_offset_reset="earliest")
+        # On a connection of its own: a question would wait behind the reader's long poll, half a second a look-up.
+        self._asker = AIOKafkaConsumer(**options)
         self._partitions = [TopicPartition(topics.DEBTORS, number) for number in range(partitions)]
         self._known: dict[bytes, tuple[bytes, codec.HeaderList]] = {}
         self._positions: dict[TopicPartition, int] = {}
@@ -52,11 +53,13 @@ class Debtors:
         return len(self._known)
 
     async def start(self) -> None:
+        await self._asker.start()
         await self._consumer.start()
         self._consumer.assign(self._partitions)
 
     async def stop(self) -> None:
         await self._consumer.stop()
+        await self._asker.stop()
 
     async def run(self) -> None:
         """Follow the topic."""
@@ -96,7 +99,7 @@ class Debtors:
     async def _ends(self) -> dict[TopicPartition, int]:
         while True:
             try:
-                ends: dict[TopicPartition, int] = await self._consumer.end_offsets(self._partitions)
+                ends: dict[TopicPartition, int] = await self._asker.end_offsets(self._partitions)
                 return ends
             except kafka_errors.KafkaError as error:
                 log.warning("the end of %s is not known for now: %r", topics.DEBTORS, error)

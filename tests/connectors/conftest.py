@@ -11,6 +11,7 @@ from connectors.delivery.agency import AccountConfig, Submission
 from connectors.sandbox.app import Sandbox, SandboxConfig
 from schemas.commands import CaseSubmitData, Claim
 from schemas.debtors import Address, DebtorDescribedData
+from tests.connectors.kit import BEGINNING, Tenant, tenant_at
 
 MakeSubmission: TypeAlias = Callable[..., Submission]
 
@@ -64,3 +65,10 @@ def submission() -> MakeSubmission:
         return Submission(handover_id, contract, datetime(2026, 3, 1, 12, tzinfo=UTC), data, debtor)
 
     return make
+
+
+@pytest.fixture
+async def tenant(kafka: str, sandbox: Sandbox, direct: httpx.AsyncClient) -> AsyncIterator[Tenant]:
+    await direct.post("/clock", json={"now": BEGINNING.isoformat()})
+    async with tenant_at(kafka, sandbox) as made:
+        yield made

@@ -47,9 +47,12 @@ class Replies:
 
     def __init__(self, bootstrap: str) -> None:
         self._consumer = AIOKafkaConsumer(bootstrap_servers=bootstrap, isolation_level="read_committed", enable_auto_commit=False)
+        # A question on the reader's connection would wait behind its long poll.
+        self._asker = AIOKafkaConsumer(bootstrap_servers=bootstrap, isolation_level="read_committed", enable_auto_commit=False)
         self._events: list[Any] = []
 
     async def start(self) -> None:
+        await self._asker.start()
         await self._consumer.start()
         parts = [TopicPartition(topics.REPLIES, number) for number in range(PARTITIONS)]
         self._consumer.assign(parts)
@@ -57,10 +60,11 @@ class Replies:
 
     async def stop(self) -> None:
         await self._consumer.stop()
+        await self._asker.stop()
 
     async def read(self) -> list[Any]:
         """All events up to the end the topic has now, by partition and offset within what was read at a time."""
-        ends = await self._consumer.end_offsets(self._consumer.assignment())
+        ends = await self._asker.end_offsets(self._consumer.assignment())
         while any([await self._consumer.position(part) < end for part, end in ends.items()]):
             for records in (await self._consumer.getmany(timeout_ms=20)).values():
                 self._events += [codec.decode(topics.REPLIES, record.value, key=record.key) for record in records]
