@@ -17,9 +17,10 @@ def readable(state: msgspec.Struct) -> Mapping[str, Any]:
 
 
 def _field(name: str, value: Any) -> tuple[str, Any]:
-    if name.endswith(_MICROSECONDS) and value is not None:
-        return name.removesuffix(_MICROSECONDS).removesuffix("_at") + "_at", (_EPOCH + timedelta(microseconds=value)).isoformat()
-    return name, _plain(value)
+    if not name.endswith(_MICROSECONDS):
+        return name, _plain(value)
+    moment = None if value is None else (_EPOCH + timedelta(microseconds=value)).isoformat()
+    return name.removesuffix(_MICROSECONDS).removesuffix("_at") + "_at", moment
 
 
 def _plain(value: Any) -> Any:
