@@ -33,7 +33,7 @@ def reply(contract: Contract, event: Any, fact: Fact[Any]) -> None:
         contract.attention.raise_("unmatched_reply")
     if case is None:
         return
-    if not _changes_nothing(contract, case, event):
+    if not closed and not _changes_nothing(contract, case, event):
         case.case_id = event.data.case_id or case.case_id
         case.agency = getattr(event.data, "agency", None) or case.agency
     case.last_reply_on = fact.arrived_on
@@ -249,6 +249,10 @@ def _what_changed(contract: Contract, case: Handover, fact: Fact[Any], before: V
     for one in case.invoice_ids:
         was, is_now = before.receivables[one], now.receivables[one]
         if (was.principal, was.due_on) != (is_now.principal, is_now.due_on):
+            return "claim_changed"
+        credited = isinstance(event, (billing.CreditNoteIssued, billing.CreditNoteCancelled))
+        moved = before.books.principal[one] != now.books.principal[one] or before.books.open_costs(one) != now.books.open_costs(one)
+        if credited and moved and readings.GENERAL_CREDIT_NOTE_CHANGES_THE_CLAIM:
             return "claim_changed"
     return None
 

@@ -23,7 +23,6 @@ from tests.auditor.settings import Settings
 
 WITHOUT_CASE = ("Clear", "Due", "Reminded", "Held")
 EVALUATED_FIRST = (topics.INSTRUCTIONS, topics.REPLIES)
-
 DeadLetter = tuple[str, str, str]
 """Topic, event id, reason."""
 
@@ -234,6 +233,8 @@ class Contract:
 
     def _reopen(self, before: View, fact: Fact[Any]) -> None:
         """`due*` of what stood at 0, is reopened by this fact and has rung 0 in the present cycle (section 3)."""
+        if isinstance(fact.event, billing.PaymentReceived) and not readings.A_PAYMENT_MAY_REOPEN:
+            return
         books = self.view(before.day).books
         day = getattr(fact.event.data, "booked_on", None) or getattr(fact.event.data, "refunded_on", None) or fact.day
         for invoice_id, principal in before.books.principal.items():
@@ -250,7 +251,8 @@ class Contract:
             view = self.view(day)
             self.update_attention(view)
             end = self._end_of_cycle(view)
-            if end is not None and readings.ATTENTION_IS_TOLD_BEFORE_THE_CYCLE_ENDS:
+            waited = self.status in ("Rejected", "UnsuccessfullyClosed")
+            if end is not None and waited and readings.ATTENTION_IS_TOLD_BEFORE_THE_CYCLE_ENDS:
                 self.record(cause, by)
             if end == "reset":
                 self._reset(view, cause, by)
@@ -402,7 +404,8 @@ class Contract:
         if not self.known:
             raise Refused("nothing overdue")
         view = self.view(self.today())
-        overdue = view.overdue()
+        held_too = event.data.despite_hold and readings.DESPITE_HOLD_COVERS_WHAT_IS_HELD_BY_ITSELF
+        overdue = view.past_due() if held_too else view.overdue()
         if self.status in OPEN:
             raise Refused("a case is open")
         if self.status == "Held" and not event.data.despite_hold:

@@ -133,7 +133,7 @@ def _correction_since(facts: Facts, opened: Fact[DisputeOpened]) -> date | None:
     concerned = opened.event.data.invoice_id
     for fact in sorted(facts.any_of(InvoiceCorrected, InvoiceCancelled, CreditNoteIssued), key=when):
         named = fact.event.data.invoice_id
-        since = fact.event.time >= opened.event.time
+        since = when(fact) > when(opened)
         if since and concerned in (None, named):
             return fact.day
     return None

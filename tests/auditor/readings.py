@@ -11,10 +11,23 @@ MESSAGES_TO_A_CLOSED_CASE_ARE_UNMATCHED = False
 """Section 6: "A reply for an unknown or closed handover is kept, attention `unmatched_reply`", yet the table lets documents, messages and
 questions come in `any` status. True: they too are unmatched once the case is closed; False: they are simply kept."""
 
-STOOD_AT_ZERO_COUNTS_COSTS = True
+STOOD_AT_ZERO_COUNTS_COSTS = False
 """Section 3: "A receivable that stood at 0, is reopened by any fact". True: at 0 is one with neither principal nor costs open; False:
 one without open principal."""
 
 ATTENTION_IS_TOLD_BEFORE_THE_CYCLE_ENDS = True
 """Section 7: "Every change of (status, dunning_level, attention) is one case-history record". When the same evaluation ends an attention
 and the cycle, True: the ended attention is a record of its own, before that of the new status; False: it is one change, one record."""
+
+DESPITE_HOLD_COVERS_WHAT_IS_HELD_BY_ITSELF = True
+"""Section 6: handover.ordered "covers all that is overdue" and is allowed in Held "with `despite_hold: true`"; what is held by itself is
+not overdue (section 3). True: with despite_hold it is covered too; False: only a hold of the whole contract is overridden."""
+
+GENERAL_CREDIT_NOTE_CHANGES_THE_CLAIM = True
+"""Section 6: a receivable's "principal or due date changed by correction, credit note, cancellation or write-off" is told to the agency.
+True: so is a credit note without invoice_id that settles part of the case; False: it changes no principal, so it is not told."""
+
+A_PAYMENT_MAY_REOPEN = False
+"""Section 3: "is reopened by any fact (chargeback, refund, failed payment, correction, credit note cancelled; ...)". True: so does a
+payment.received, where it moves other money away from a settled receivable or brings a kept chargeback's fee into force; False: it never
+does, though any other fact not listed (an invoice that is due earlier) does."""
