@@ -53,22 +53,25 @@ def minimum_open(turn: Turn) -> int:
 
 
 def _place_on_ladder(turn: Turn) -> None:
-    seen = turn.view
-    if not seen.overdue and seen.held:
-        move(turn, "held", ladder.level(turn.contract, seen.held))
-    elif not seen.overdue:
-        if turn.contract.begun:
-            _reset(turn)
-        else:
-            move(turn, "nothing overdue", 0)
-    elif seen.overdue_amount < minimum_open(turn):
-        move(turn, "too little overdue", 0)
+    if turn.contract.begun and not turn.view.active:
+        _reset(turn)
     else:
-        reminded = ladder.level(turn.contract, seen.overdue)
-        if seen.held_day:
-            move(turn, "held", reminded)
-        else:
-            move(turn, "overdue and reminded" if reminded else "overdue", reminded)
+        trigger, level = _standing(turn)
+        moved = move(turn, trigger, level)
+        assert moved, f"{trigger} leads somewhere from {turn.contract.status}"
+
+
+def _standing(turn: Turn) -> tuple[str, int]:
+    """What an evaluation finds, and the dunning level there."""
+    seen = turn.view
+    if not seen.overdue:
+        return ("held", ladder.level(turn.contract, seen.held)) if seen.held else ("nothing overdue", 0)
+    if seen.overdue_amount < minimum_open(turn):
+        return "too little overdue", 0
+    reminded = ladder.level(turn.contract, seen.overdue)
+    if seen.held_day:
+        return "held", reminded
+    return "overdue and reminded" if reminded else "overdue", reminded
 
 
 def end_of_ladder(turn: Turn) -> None:

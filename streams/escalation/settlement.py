@@ -229,7 +229,7 @@ def _agency_balance(ledger: Ledger) -> int:
         balance += sum(worth for told, worth in net_agency_payments(facts) if told.counts and told.handover_id in known)
     net = net_payments(facts)
     for payout in facts.payments:
-        if payout.via_agency and net[payout.payment_id]:
+        if payout.via_agency and not _failed(facts, payout):
             balance -= net[payout.payment_id] + payout.withheld
     return balance
 

@@ -53,8 +53,8 @@ class Transition(NamedTuple):
 
 
 TRANSITIONS: tuple[Transition, ...] = (
-    Transition("nothing overdue", (*LADDER, SUCCEEDED, FAILED, REJECTED), CLEAR, 4),
-    Transition("too little overdue", (*LADDER, SUCCEEDED), CLEAR, 4),
+    Transition("nothing overdue", (*LADDER, *LEAVES_CASE), CLEAR, 4),
+    Transition("too little overdue", (*LADDER, *LEAVES_CASE), CLEAR, 4),
     Transition("held", (*LADDER, *LEAVES_CASE), HELD, 4),
     Transition("overdue", (*LADDER, *LEAVES_CASE), DUE, 4),
     Transition("overdue and reminded", LADDER, REMINDED, 4),

@@ -283,6 +283,13 @@ def test_a_payout_lowers_the_balance_by_what_was_kept_too() -> None:
     assert [one.status[name] for name in ("open_amount", "agency_balance", "attention")] == [6_000, 0, []]
 
 
+def test_a_payout_of_nothing_but_fees_lowers_the_balance_too() -> None:
+    one = accepted()
+    one.reply("case.payment_received", "2026-02-02", payment_id="X1", amount=100, value_date="2026-02-01")
+    one.pay("P1", "2026-02-10", 0, via="agency", withheld=100)
+    assert [one.status[name] for name in ("agency_balance", "attention")] == [0, []]
+
+
 def test_a_direct_payment_is_reported_once_and_its_difference_later() -> None:
     one = accepted()
     one.pay("P1", "2026-02-01", 3_000)
@@ -554,6 +561,15 @@ def test_in_long_term_monitoring_the_case_steps_back_for_others() -> None:
     assert one.commands[-1] == ("case.report_payment", 2_000)
     one.reply("case.closed", "2026-02-05", outcome="successful", reason="paid")
     assert [one.status[name] for name in ("status", "open_amount", "agency_balance")] == ["Due", 3_000, 8_000]
+
+
+def test_a_new_cycle_may_find_too_little_under_the_policy_of_its_own() -> None:
+    """Others are overdue enough for the cycle that ends, but not for the version with which the next one would begin."""
+    one = closed("unsuccessful", "no_assets")
+    one.apply_policy("2026-02-11", version=2, minimum_open={"EUR": 500})
+    one.invoice("R2", at="2026-02-11", due="2026-02-12", amount=300)
+    one.tick("2026-02-13")
+    assert [one.status[name] for name in ("status", "cycle", "overdue_amount")] == ["Clear", 2, 300]
 
 
 # --- silence
