@@ -35,7 +35,8 @@ log = logging.getLogger(__name__)
 AGAIN_S: Final = 0.5
 AGAIN_S_MAX: Final = 10.0
 FAILURES_MAX: Final = 3
-"""Unexpected exceptions in a row after which a partition stands still: the fourth would not go better."""
+FAILURES_WITHIN_S: Final = 600.0
+"""After more unexpected exceptions than that, each soon after the one before, a partition stands still: the next would not go better."""
 
 
 class ConfigError(ValueError):
@@ -204,23 +205,28 @@ class Connector:
     async def _own(self, number: int, partition: Partition) -> None:
         """Run the partition, and take it again from its committed state after what can pass."""
         failures = tries = 0
-        while number in self._held:
+        clock = asyncio.get_running_loop().time
+        while True:
+            began = clock()
             try:
                 await partition.run()
             except Exception as raised:
                 error = first_of(raised)
-                failures = 0 if isinstance(error, Fenced | TransactionFailed | Unreachable) else failures + 1
+                failures = 0 if clock() - began > FAILURES_WITHIN_S else failures
+                failures += not isinstance(error, Fenced | TransactionFailed | Unreachable)
                 self.metrics.transactions.labels("fenced" if isinstance(error, Fenced) else "aborted").inc()
                 if isinstance(error, Stopped) or failures > FAILURES_MAX:
                     self._halt(number, error)
                     return
                 log.warning("partition %d: %s; it is taken again", number, _told(error))
+            tries = 0 if partition.running else min(tries + 1, 10)
             await asyncio.sleep(min(AGAIN_S * 2**tries, AGAIN_S_MAX))
-            tries = min(tries + 1, 10)
             await self._confirmed(number)
-            partition = self._around_again(number)
+            if number not in self._held:
+                return  # given up while stopping
+            partition = self._renewed(number)
 
-    def _around_again(self, number: int) -> Partition:
+    def _renewed(self, number: int) -> Partition:
         assert self._around is not None
         partition = Partition(number, self._around)
         _, task = self._held[number]
@@ -289,6 +295,8 @@ class Connector:
 
 
 async def _read_feed(owner: AccountOwner) -> str:
+    if owner.gate.reason:
+        return owner.gate.reason
     try:
         await owner.feed.read()
     except AgencyError as error:

@@ -111,7 +111,7 @@ class AccountOwner:
             return await self._book.write(Entry(finished=((topics.OUTBOX, job.offset),)))
         decided = plan(handover, job.command, self._agency.capabilities)
         if decided is Plan.BEHIND:
-            return await self._park(job, NotNow("behind", maybe_sent=handover.intent is not None))
+            return await self._park(job, NotNow("behind", maybe_sent=False))
         await self._carry_out(decided, handover, job)
         return None
 
@@ -130,7 +130,7 @@ class AccountOwner:
             return await self._sent(handover, command)
         if decided is Plan.CANCEL:
             return self._sender.cancelled(command)
-        if decided in (Plan.NOTHING, Plan.SEND):
+        if decided in (Plan.NOTHING, Plan.SEND):  # a SEND that comes here has answered itself
             return Result(lambda now: now)
         return self._sender.failed(command, decided.value)
 
@@ -163,7 +163,8 @@ class AccountOwner:
         )
         self._metrics.commands.labels(command.type, "parked").inc()
         await self._write(job, lambda now: ledger.parked(now, waiting, job.offset, maybe_sent=why.maybe_sent), None)
-        self._wait(command.data.handover_id, waiting.tries)
+        if known or command.data.handover_id not in self._again:  # what joins a queue does not hurry it
+            self._wait(command.data.handover_id, waiting.tries)
 
     async def _write(self, job: Job, step: Step, result: Result | None) -> None:
         handover_id = job.command.data.handover_id

@@ -158,8 +158,8 @@ class Partition:
                     await book.write(dispatched(records, book.contents.routes))
                 else:
                     await self._hand_over(records, book, tasks, stack)
-            if not found and any(at.done != at.committed for at in self.progress.values()):
-                await book.write(Entry())
+            if not any(records for _, records in found) and any(at.done != at.committed for at in self.progress.values()):
+                await book.write(Entry())  # transaction markers alone have moved the position: no lag is left behind
 
     def _wanted(self) -> tuple[str, ...]:
         return INPUTS if self.progress[topics.OUTBOX].unfinished < IN_HAND_MAX else (topics.COMMANDS,)

@@ -59,7 +59,10 @@ def plan_alone(handover: Handover, command: CommandEvent, capabilities: Capabili
 
 
 def _while_parked(handover: Handover, command: CommandEvent) -> Plan:
-    """A submit that surely did not leave is cancelled by its recall; one that may have left is asked about first."""
+    """A submit that surely did not leave is cancelled by its recall; one that may have left is asked about first. A refresh does not wait:
+    tomorrow's would say the same."""
+    if command.type == "case.refresh":
+        return Plan.NOTHING
     unsent = handover.intent is None and handover.waits("case.submit")
     return Plan.CANCEL if unsent and command.type == "case.recall" else Plan.BEHIND
 

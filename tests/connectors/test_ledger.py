@@ -97,6 +97,7 @@ def test_what_is_done_on_a_case_follows_from_how_it_stands(standing: Standing, r
 
 def test_what_waits_makes_what_follows_wait() -> None:
     assert plan(_waiting(SUBMIT), REPORT, CAPABILITIES) is Plan.BEHIND
+    assert plan(_waiting(REPORT), REFRESH, CAPABILITIES) is Plan.NOTHING
 
 
 def test_a_recall_cancels_what_was_not_sent_and_waits_behind_what_may_have_been() -> None:
