@@ -5,7 +5,8 @@ Labels are bounded: topics, types, reasons, partitions; never a contract, never 
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import TypeAlias
 
 from prometheus_client import CollectorRegistry
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
@@ -15,27 +16,32 @@ from prometheus_client.registry import Collector
 from streams.engine.engine import PartitionHealth
 from streams.engine.metrics import Histogram
 from streams.engine.partition import Phase
+from streams.worker.census import Census
 from streams.worker.observed import ObservedEngine
 
+Kind: TypeAlias = type[CounterMetricFamily] | type[GaugeMetricFamily]
 
-def registry(engine: ObservedEngine, wall: Callable[[], float] = time.time) -> CollectorRegistry:
+
+def registry(engine: ObservedEngine, census: Census, wall: Callable[[], float] = time.time) -> CollectorRegistry:
     """A registry of the worker's own, with the process's CPU and memory beside the engine's figures."""
     own = CollectorRegistry()
     ProcessCollector(registry=own)
-    own.register(EngineCollector(engine, wall))
+    own.register(WorkerCollector(engine, census, wall))
     return own
 
 
-class EngineCollector(Collector):
-    """The engine's counters and the condition of its partitions. `wall` tells the time in seconds since 1970."""
+class WorkerCollector(Collector):
+    """The engine's counters, the condition of its partitions, the census. `wall` tells the time in seconds since 1970."""
 
-    def __init__(self, engine: ObservedEngine, wall: Callable[[], float]) -> None:
+    def __init__(self, engine: ObservedEngine, census: Census, wall: Callable[[], float]) -> None:
         self._engine = engine
+        self._census = census
         self._wall = wall
 
     def collect(self) -> Iterator[Metric]:
         yield from self._counters()
         yield from self._gauges(self._engine.health().partitions)
+        yield from self._totals()
 
     def _counters(self) -> Iterator[Metric]:
         counted = self._engine.metrics
@@ -65,6 +71,12 @@ class EngineCollector(Collector):
         left = {part.partition: _left_to_recover(part) for part in parts}
         yield _by_partition("recovery_remaining_records", "Changelog offsets still to be read back", left)
 
+    def _totals(self) -> Iterator[Metric]:
+        totals = self._census.totals(self._engine.partitions)
+        yield _by_labels(GaugeMetricFamily, "contracts", "Contracts", ("status",), [((name,), n) for name, n in totals.contracts.items()])
+        labels, told = ("status", "currency"), "What is overdue, in minor units"
+        yield _by_labels(GaugeMetricFamily, "overdue_minor", told, labels, totals.overdue_minor.items())
+
     def _age_s(self, part: PartitionHealth) -> float:
         return 0.0 if part.oldest_timestamp_ms is None else max(0.0, self._wall() - part.oldest_timestamp_ms / 1000)
 
@@ -83,23 +95,21 @@ def _by_phase(counts: Mapping[Phase, int]) -> Metric:
 
 
 def _by_partition(name: str, told: str, values: Mapping[int, float]) -> Metric:
-    family = GaugeMetricFamily(f"mahnlauf_{name}", told, labels=("partition",))
-    for number in sorted(values):
-        family.add_metric((str(number),), values[number])
-    return family
+    return _by_labels(GaugeMetricFamily, name, told, ("partition",), [((str(number),), values[number]) for number in sorted(values)])
 
 
 def _by_one(name: str, told: str, label: str, counts: Mapping[str, float]) -> Metric:
-    family = CounterMetricFamily(f"mahnlauf_{name}", told, labels=(label,))
-    for value, count in counts.items():
-        family.add_metric((value,), count)
-    return family
+    return _by_labels(CounterMetricFamily, name, told, (label,), [((value,), count) for value, count in counts.items()])
 
 
 def _by_two(name: str, told: str, labels: tuple[str, str], counts: Mapping[tuple[str, str], float]) -> Metric:
-    family = CounterMetricFamily(f"mahnlauf_{name}", told, labels=labels)
-    for values, count in counts.items():
-        family.add_metric(values, count)
+    return _by_labels(CounterMetricFamily, name, told, labels, counts.items())
+
+
+def _by_labels(kind: Kind, name: str, told: str, labels: tuple[str, ...], values: Iterable[tuple[tuple[str, ...], float]]) -> Metric:
+    family = kind(f"mahnlauf_{name}", told, labels=labels)
+    for label_values, value in values:
+        family.add_metric(label_values, value)
     return family
 
 

@@ -22,6 +22,7 @@ from streams.engine.engine import Engine
 from streams.engine.errors import EngineError
 from streams.engine.limits import GC_THRESHOLDS
 from streams.worker import metrics, pages
+from streams.worker.census import Census, repeat
 from streams.worker.clock import EVERY_MINUTE, Clock
 from streams.worker.config import WorkerConfig
 from streams.worker.observed import MakeEngine, ObservedEngine
@@ -66,10 +67,13 @@ def run_worker(config: WorkerConfig, processor: Any, describe: pages.Describe, m
     engine = loop.run_until_complete(_made(make_engine, config, processor))
     with tempfile.TemporaryDirectory(prefix="mahnlauf-worker-") as folder:
         app = _app(config, folder)
-        pages.add(app, engine, metrics.registry(engine), pages.ContractPage(engine, describe))
+        census = Census()
+        pages.add(app, engine, metrics.registry(engine, census), pages.ContractPage(engine, describe))
         app.service(_supervised(engine, config.drain))
         if config.clock == "live":
             app.service(_wound(engine, config))
+        if not config.drain:
+            app.service(_counting(engine, census, config))
         log.info("worker starts", group=config.engine.app, pages=f"http://{config.engine.address}", clock=config.clock, drain=config.drain)
         return _executed(Process(app, loop))
 
@@ -137,6 +141,19 @@ def _wound(engine: ObservedEngine, config: WorkerConfig) -> type[mode.Service]:
             await self._clock.stop()
 
     return ClockService
+
+
+def _counting(engine: ObservedEngine, census: Census, config: WorkerConfig) -> type[mode.Service]:
+    """The census as a service."""
+
+    class CensusService(mode.Service):
+        logger = UNHEARD
+
+        @mode.Service.task
+        async def count(self) -> None:
+            await repeat(census, config.engine.connection, config.engine.client_id, lambda: engine.partitions)
+
+    return CensusService
 
 
 def _executed(worker: Process) -> int:

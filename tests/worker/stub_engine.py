@@ -1,6 +1,7 @@
 """An engine that does nothing but stand where it is put, and a worker process around it: `python -m tests.worker.stub_engine PORT MODE`."""
 
 import asyncio
+import dataclasses
 import sys
 from typing import Any
 
@@ -20,8 +21,8 @@ NOWHERE = Connection("127.0.0.1:1")
 
 
 def part(number: int, phase: Phase = Phase.RUNNING, **told: Any) -> PartitionHealth:
-    nothing = {"reason": "", "lag": 0, "oldest_unapplied_s": None, "oldest_timestamp_ms": None, "tick_waits_s": None, "recovery": None}
-    return PartitionHealth(number, phase, **{**nothing, **told})
+    nothing = {field.name: None for field in dataclasses.fields(PartitionHealth)} | {"partition": number, "phase": phase}
+    return PartitionHealth(**{**nothing, "reason": "", "lag": 0, **told})
 
 
 HEALTHY = Health(joined=True, ready=True, partitions=(part(0), part(1)))
