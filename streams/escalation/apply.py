@@ -85,9 +85,10 @@ def _admit(turn: Turn, topic: str, event: Any, original: Original | None) -> Non
     books = turn.books if event.type in _MAY_REOPEN and turn.contract.facts.invoices else None
     if topic == topics.REPLIES:
         replies.reply(turn, event)
-        # What the agency answered is a change of its own, before what follows from it.
-        attention.follow_causes(turn)
-        tell.history(turn)
+        if turn.contract.status != turn.noted[0]:
+            # The status that the agency's answer brought is a change of its own, before what follows from it.
+            attention.follow_causes(turn)
+            tell.history(turn)
     elif (order := _ORDERS.get(event.type)) is not None:
         order(turn, event.data)
     else:

@@ -183,7 +183,7 @@ def claim_of_now(turn: Turn, number: int) -> int:
 
 
 def tell_changed(turn: Turn, before: Books) -> None:
-    """Tell open cases whose receivables changed in principal or due date."""
+    """Tell open cases whose receivables changed: in principal or due date, or in what is open because money flowed on from elsewhere."""
     for number, _ in open_cases(turn):
         if any(_changed(before, turn.books, invoice_id) for invoice_id in receivables_of(turn, number)):
             send_text(turn, number, "claim_changed")
@@ -191,14 +191,7 @@ def tell_changed(turn: Turn, before: Books) -> None:
 
 def _changed(before: Books, now: Books, invoice_id: str) -> bool:
     one, other = before.accounts[invoice_id], now.accounts[invoice_id]
-    return (one.principal, one.due_on, one.written_off) != (other.principal, other.due_on, other.written_off) or (
-        _credited(before, invoice_id) != _credited(now, invoice_id)
-    )
-
-
-def _credited(books: Books, invoice_id: str) -> int:
-    """What credit notes without a receivable settled of this one."""
-    return sum(parts.get(invoice_id, 0) for (kind, _), parts in books.parts.items() if kind == "credit_note.issued")
+    return (one.principal, one.claim, one.due_on, one.written_off) != (other.principal, other.claim, other.due_on, other.written_off)
 
 
 def tell_dispute(turn: Turn, invoice_id: str | None, text_key: str) -> None:

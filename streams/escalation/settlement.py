@@ -229,8 +229,10 @@ def _agency_balance(ledger: Ledger) -> int:
         balance += sum(worth for told, worth in net_agency_payments(facts) if told.counts and told.handover_id in known)
     net = net_payments(facts)
     for payout in facts.payments:
-        if payout.via_agency and not _failed(facts, payout):
-            balance -= net[payout.payment_id] + payout.withheld
+        left = net[payout.payment_id]
+        taken_back = _failed(facts, payout) or (payout.amount > 0 and left == 0)
+        if payout.via_agency and not taken_back:
+            balance -= left + payout.withheld
     return balance
 
 

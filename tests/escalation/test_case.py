@@ -360,6 +360,15 @@ def test_a_changed_claim_is_told(kind: str, data: dict[str, Any]) -> None:
     assert one.commands[1:] == [("case.send_message", "claim_changed")]
 
 
+def test_money_that_flows_on_into_the_case_is_told() -> None:
+    one = accepted()
+    one.invoice("R2", at="2026-02-01", due="2026-03-20", amount=1_000)
+    one.pay("P1", "2026-02-02", 1_000, invoice_id="R2")
+    one.event("invoice.cancelled", "2026-02-03", invoice_id="R2")
+    assert one.status["open_amount"] == 9_000
+    assert one.commands[1:] == [("case.send_message", "claim_changed")]
+
+
 @pytest.mark.parametrize(
     ("kind", "data"),
     [
