@@ -229,13 +229,19 @@ class Intake:
 
     def _source(self, topic: str, limit: int) -> Source:
         buffer = self._buffers[topic]
-        more = topic not in self._fetch.watermarks or self._fetch.watermarks[topic].stable > buffer.fetched
+        more = self._more(topic, buffer)
         if self._tick is None:
             return Source(buffer.head(limit), not more)
         if topic == self._config.timers:
             return Source(buffer.below(self._tick[0].offset, limit), True)
         before = buffer.up_to(self._tick_rank_ms(), limit)
         return Source(before, len(before) < len(buffer) or not more)
+
+    def _more(self, topic: str, buffer: Buffer) -> bool:
+        """Whether the broker is known to hold more of an input. Of the timers what stands in an open transaction counts too: a commit is
+        acknowledged a moment before it can be read, and an event published in that moment must not overtake the tick before it."""
+        marks = self._fetch.watermarks.get(topic)
+        return marks is None or (marks.high if topic == self._config.timers else marks.stable) > buffer.fetched
 
     def _tick_rank_ms(self) -> int:
         """The tick's place in the order: a timers record older than one before it in the log comes right behind that one."""
