@@ -42,6 +42,8 @@ class PartitionHealth:
     """How long records have waited without a commit, by this process's clock."""
     oldest_timestamp_ms: int | None
     tick_waits_s: float | None
+    kafka_silent_s: float | None
+    """How long Kafka has not answered this partition's fetch or transaction."""
     recovery: Recovery | None
 
 
@@ -179,14 +181,17 @@ class Engine(Generic[State, Shared, Event]):
                 )
 
     async def _end(self) -> None:
+        self._stopping.set()
         await asyncio.gather(*(keeper.close() for keeper in self._keepers.values()))
         if self._group is not None:
             await self._group.stop()
         await self._cluster.stop()
 
     def _moved(self, taken: frozenset[int], given_up: frozenset[int]) -> None:
-        for number in given_up:
+        for number in given_up & self._keepers.keys():
             self._keepers[number].release()
+        if self._stopping.is_set():
+            return
         for number in taken:
             if number not in self._keepers:
                 self._keepers[number] = self._keeper(number)
@@ -241,5 +246,6 @@ def _health(number: int, condition: Condition, now: float) -> PartitionHealth:
         None if condition.unreachable_since is not None else since(condition.unapplied_since),
         condition.oldest_timestamp_ms,
         since(condition.tick_waits_since),
+        since(condition.unreachable_since or condition.committing_since),
         condition.recovery,
     )

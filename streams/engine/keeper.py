@@ -1,6 +1,6 @@
 """Keeps one partition going: takes it, and after an error takes it again from the committed state, unless going on would do harm.
 
-What is done by error: fenced → again once the group confirms that the partition is ours; Kafka away or a transaction refused → again
+What is done by error: fenced → again once the group confirms that the partition is ours; Kafka away or a request refused → again
 after a pause that grows; our own code failed → again, and the record or key at which it fails twice is condemned to be dead-lettered
 alone; too many such failures, or a state of affairs only a person can mend → stopped, with the reason.
 """
@@ -13,7 +13,7 @@ from typing import Generic
 
 from streams.engine import deadletter
 from streams.engine.applying import ProcessorFailed
-from streams.engine.errors import EngineError, Fenced, Stopped, TransactionFailed, Unreachable
+from streams.engine.errors import EngineError, Fenced, Stopped
 from streams.engine.limits import Limits
 from streams.engine.metrics import Metrics
 from streams.engine.partition import Condition, PartitionTask, Phase
@@ -113,7 +113,7 @@ class Keeper(Generic[State, Shared, Event]):
             await self._until_confirmed()
         elif isinstance(error, Stopped):
             await self._stand_still(str(error))
-        elif isinstance(error, TransactionFailed | Unreachable):
+        elif isinstance(error, EngineError):
             self._metrics.transactions["aborted"] += 1
             log.warning("partition %d: %s", self.number, error)
             await self._pause()
@@ -124,7 +124,7 @@ class Keeper(Generic[State, Shared, Event]):
         self._metrics.transactions["aborted"] += 1
         cause = error.error if isinstance(error, ProcessorFailed) else error
         self._metrics.failures[type(cause).__name__] += 1
-        log.error("partition %d: %s", self.number, error, exc_info=None if isinstance(error, EngineError) else cause)
+        log.error("partition %d: %s", self.number, error, exc_info=cause)
         if isinstance(error, ProcessorFailed):
             self._culprits[error.culprit] += 1
             if self._culprits[error.culprit] > 1:

@@ -61,8 +61,8 @@ class Condition:
     tick_waits_since: float | None = None
     """Loop time since when a tick waits for records behind an open transaction, or for slow fetching."""
     unreachable_since: float | None = None
-    committing: bool = False
-    """A transaction is with the broker; if Kafka is away, it stays there."""
+    committing_since: float | None = None
+    """Loop time since when a transaction is with the broker; if Kafka is away, it stays there."""
     committed_positions: dict[str, int] = field(default_factory=dict)
 
 
@@ -271,9 +271,9 @@ class PartitionTask(Generic[State, Shared, Event]):
         journaled = Output(config.journal, None, entry.encode(), now_ms, (), self._number)
         moved = {(topic, self._number): offset for topic, offset in positions.items() if self._committed.get(topic) != offset}
         state = KeyValues(config.changelog, self._number, changes.records, now_ms)
-        self._condition.committing = True
+        self._condition.committing_since = asyncio.get_running_loop().time()
         ends = await self._writer.commit([*applier.outputs, journaled], moved, group_id=config.app, state=state)
-        self._condition.committing = False
+        self._condition.committing_since = None
         self._committed = positions
         intake.settle()
         self._metrics.ticks += sum(isinstance(step, TickStep) and step.last for step in steps)

@@ -24,7 +24,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.structs import TopicPartition
 
 from streams.engine.cluster import Connection, Positions
-from streams.engine.errors import EngineError, Fenced, TransactionFailed, Unreachable
+from streams.engine.errors import EngineError, Fenced, Stopped, TransactionFailed, Unreachable
 from streams.engine.placing import partition_of
 from streams.engine.protocol import Output
 
@@ -81,13 +81,15 @@ class TransactionalWriter:
         self._open = False
 
     async def start(self) -> None:
-        """Fence earlier holders of the id and end their open transaction. Raises Unreachable, EngineError."""
+        """Fence earlier holders of the id and end their open transaction. Raises Unreachable, Stopped."""
         try:
             await self._producer.start()
-        except kafka_errors.KafkaConnectionError as error:
-            raise Unreachable(f"{self._transactional_id}: no broker answers: {error}") from error
+        except kafka_errors.TransactionalIdAuthorizationFailed as error:
+            raise Stopped(
+                f"{self._transactional_id}: this user may not write under this transactional id; allow it on the broker"
+            ) from error
         except kafka_errors.KafkaError as error:
-            raise EngineError(f"{self._transactional_id}: the producer can't start: {error!r}") from error
+            raise Unreachable(f"{self._transactional_id}: the transaction coordinator does not answer: {error!r}") from error
 
     async def commit(
         self, outputs: Iterable[Output], positions: Positions | None = None, *, group_id: str = "", state: KeyValues | None = None
@@ -98,7 +100,8 @@ class TransactionalWriter:
         """
         try:
             return await self._commit(outputs, positions or {}, group_id, state)
-        except kafka_errors.KafkaError as error:
+        except (kafka_errors.KafkaError, kafka_errors.IllegalOperation, AssertionError) as error:
+            # The last two are what aiokafka says when its background task has failed between two calls.
             raise self._explained(error) from error
 
     async def stop(self) -> None:
@@ -109,7 +112,7 @@ class TransactionalWriter:
         with contextlib.suppress(TimeoutError, kafka_errors.KafkaError):
             async with asyncio.timeout(_STOP_WITHIN_S):
                 await self._producer.stop()
-        self._forget_failed_wait()
+        self._forget_failed_waits()
 
     async def partitions(self, topic: str) -> int:
         """How many partitions `topic` has. Raises TransactionFailed if there is no such topic."""
@@ -166,12 +169,17 @@ class TransactionalWriter:
     async def _send(self, placed: Mapping[tuple[str, int], Iterable[_Record]]) -> dict[tuple[str, int], int]:
         """Send and await everything: aiokafka commits a transaction although one of its batches was refused, and offsets added before
         the broker has taken the batches are answered with retries."""
-        sent = [(where, count, future) for where, records in placed.items() for count, future in await self._send_to(*where, records)]
-        results: list[Any] = await asyncio.gather(*(future for _, _, future in sent), return_exceptions=True)
-        for (where, _, _), result in zip(sent, results, strict=True):
-            if isinstance(result, BaseException):
-                log.warning("%s: a batch for %s-%d was refused: %r", self._transactional_id, *where, result)
-                raise result
+        sent: list[tuple[tuple[str, int], int, Any]] = []
+        try:
+            for where, records in placed.items():
+                sent += [(where, count, future) for count, future in await self._send_to(*where, records)]
+        finally:
+            # Also when a later batch could not be sent: what the earlier ones met is the reason.
+            results: list[Any] = await asyncio.gather(*(future for _, _, future in sent), return_exceptions=True)
+            for (where, _, _), result in zip(sent, results, strict=True):
+                if isinstance(result, BaseException):
+                    log.info("%s: a batch for %s-%d was refused: %r", self._transactional_id, *where, result)
+                    raise result
         return {where: result.offset + count for (where, count, _), result in zip(sent, results, strict=True)}
 
     async def _send_to(self, topic: str, partition: int, records: Iterable[_Record]) -> list[tuple[int, Any]]:
@@ -199,14 +207,19 @@ class TransactionalWriter:
             self._open = False
             await self._producer.abort_transaction()
 
-    def _forget_failed_wait(self) -> None:
-        """aiokafka keeps a future for the end of a fenced transaction that nobody awaits; asyncio would log it with a stack trace."""
-        waiting = getattr(getattr(self._producer, "_txn_manager", None), "_transaction_waiter", None)
-        if waiting is not None and waiting.done() and not waiting.cancelled():
-            waiting.exception()
+    def _forget_failed_waits(self) -> None:
+        """aiokafka keeps futures of a fenced transaction that nobody awaits; asyncio would log each with a stack trace."""
+        waiting = [getattr(getattr(self._producer, "_txn_manager", None), "_transaction_waiter", None)]
+        batches = getattr(getattr(self._producer, "_message_accumulator", None), "_batches", {})
+        waiting += [getattr(batch, "_drain_waiter", None) for queue in batches.values() for batch in queue]
+        for future in waiting:
+            if future is not None and future.done() and not future.cancelled():
+                future.exception()
 
     def _explained(self, error: Exception) -> EngineError:
-        causes = list(_causes(error))
+        sender = getattr(getattr(self._producer, "_sender", None), "sender_task", None)
+        failed = sender.exception() if sender is not None and sender.done() and not sender.cancelled() else None
+        causes = [cause for known in (error, failed) if known is not None for cause in _causes(known)]
         if any(isinstance(cause, _FENCED) for cause in causes):
             return Fenced(f"{self._transactional_id}: another process has taken this id")
         return TransactionFailed(f"{self._transactional_id}: the transaction was refused: {causes[-1]!r}")

@@ -23,14 +23,20 @@ def unique(name: str) -> str:
 
 
 async def make_topics(bootstrap: str, topics: Iterable[str], partitions: int, config: Mapping[str, str] | None = None) -> None:
-    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    topics, admin = list(topics), AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     try:
         settings = {"retention.ms": "-1", **(config or {})}
         answer = await admin.create_topics([NewTopic(topic, partitions, 1, topic_configs=settings) for topic in topics])
         assert all(error_code == 0 for _, error_code, *_ in answer.topic_errors), answer
+        await eventually(lambda: _all_led(admin, topics), "every new partition has a leader")
     finally:
         await admin.close()
+
+
+async def _all_led(admin: AIOKafkaAdminClient, topics: list[str]) -> bool:
+    described = await admin.describe_topics(topics)
+    return all(topic["error_code"] == 0 and all(part["leader"] >= 0 for part in topic["partitions"]) for topic in described)
 
 
 class Publisher:
@@ -82,7 +88,7 @@ async def _read(cluster: Cluster, topic: str, partition: int) -> list[Record]:
     reader = Reader(cluster, [topic], partition)
     reader.seek(topic, (await cluster.log_starts([topic], partition))[topic])
     found: list[Record] = []
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(60):
         while reader.positions[topic] < end:
             for _, records in await reader.poll(max_wait_ms=50):
                 found += records
@@ -90,7 +96,7 @@ async def _read(cluster: Cluster, topic: str, partition: int) -> list[Record]:
     return found
 
 
-async def eventually(condition: Callable[[], Awaitable[bool]], what: str, within_s: float = 20.0) -> None:
+async def eventually(condition: Callable[[], Awaitable[bool]], what: str, within_s: float = 60.0) -> None:
     """Wait until `condition` holds."""
     loop = asyncio.get_running_loop()
     deadline = loop.time() + within_s
@@ -133,7 +139,7 @@ class House:
     async def drain(self, **changes: Any) -> "Engine[Count, Factor, dict[str, Any]]":
         """Run one engine over everything there is. Returns it, stopped."""
         engine = self.engine(**changes)
-        async with asyncio.timeout(30):
+        async with asyncio.timeout(90):
             await engine.drain()
         return engine
 

@@ -53,7 +53,7 @@ class Running:
 
     async def __aexit__(self, *_: object) -> None:
         self.engine.stop()
-        await asyncio.wait_for(self._task, 20)
+        await asyncio.wait_for(self._task, 60)
 
     async def _ready(self) -> bool:
         assert not self._task.done(), self._task.exception()
@@ -176,7 +176,7 @@ async def test_a_crash_in_the_middle_of_a_tick_visits_no_key_twice_and_lets_noth
         await house.tick(publisher, 50)
         await publisher.send_many(house.config.inputs[1], [(key, b'{"add": 1}', 60) for key in keys])
     engine = Engine(house.config, FailsOnce(house.out, house.config.timers, keys[6]))
-    await asyncio.wait_for(engine.drain(), 30)
+    await asyncio.wait_for(engine.drain(), 90)
     outputs = await house.outputs()
     assert [key for key, content in outputs if "tick" in content] == keys
     assert {content["total"] for _, content in outputs if "tick" in content} == {1}
