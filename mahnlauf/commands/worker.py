@@ -9,8 +9,8 @@ from mahnlauf import logs, topics
 from mahnlauf.connecting import connection
 from mahnlauf.failures import BadInput
 from mahnlauf.running import run
-from mahnlauf.settings import Log, load
 from mahnlauf.settings import Worker as WorkerSettings
+from mahnlauf.settings import load
 from schemas.topics import TIMERS
 from streams.engine.cluster import Cluster, Connection
 from streams.engine.config import EngineConfig
@@ -51,13 +51,8 @@ def command(
         clock="none" if drain else clock or "live",
         drain=drain,
     )
-    start_log(settings.log)
+    logs.configure(settings.log.level, None if settings.log.format == "auto" else settings.log.format == "json")
     raise typer.Exit(run_worker(config, EscalationProcessor(), readable))
-
-
-def start_log(settings: Log) -> None:
-    """Log as the settings say."""
-    logs.configure(settings.level, None if settings.format == "auto" else settings.format == "json")
 
 
 def _check_version(settings: WorkerSettings) -> None:

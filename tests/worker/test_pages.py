@@ -93,5 +93,16 @@ async def test_a_hanging_worker_is_not_alive_and_says_since_when() -> None:
     assert await health.alive(engine) == (False, ("partition 1: 7 records wait and nothing was committed for 400 s",))
 
 
+class _Asking(StubEngine):
+    async def alive(self, oldest_s: float) -> bool:
+        await asyncio.Event().wait()
+        return False
+
+
+async def test_a_probe_is_answered_in_time_though_kafka_says_nothing() -> None:
+    async with asyncio.timeout(health.ANSWER_WITHIN_S * 2):
+        assert (await health.alive(_Asking())).well
+
+
 async def test_a_healthy_worker_is_alive() -> None:
     assert await health.alive(StubEngine(health=HEALTHY)) == (True, ())
