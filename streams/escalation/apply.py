@@ -86,9 +86,8 @@ def _admit(turn: Turn, topic: str, event: Any, original: Original | None) -> Non
     if topic == topics.REPLIES:
         replies.reply(turn, event)
         if turn.contract.status != turn.noted[0]:
-            # The status that the agency's answer brought is a change of its own, before what follows from it.
             attention.follow_causes(turn)
-            tell.history(turn)
+        tell.history(turn)  # what the agency answered is a change of its own, before what follows from it
     elif (order := _ORDERS.get(event.type)) is not None:
         order(turn, event.data)
     else:

@@ -83,11 +83,12 @@ def _apply_status(turn: Turn, number: int, event: Reply) -> None:
     occurred_us = microseconds(event.data.occurred_at)
     attention.drop(turn, "not_passed")
     turn.set_case(number, status_heard_on=turn.day)
-    if isinstance(event, CaseClosed):
+    older = case.status_at_us is not None and occurred_us < case.status_at_us
+    if isinstance(event, CaseClosed) and (case.status in statuses.OPEN or not older):
         _name(turn, number, event)
         _close(turn, number, event.data)
         return
-    if case.status_at_us is not None and occurred_us < case.status_at_us:
+    if older:
         _name(turn, number, event)
         return
     trigger = f"{event.type} {event.data.phase}" if isinstance(event, CasePhaseChanged) else event.type

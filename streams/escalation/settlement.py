@@ -182,19 +182,18 @@ def _failed(facts: Facts, payment: Payment) -> bool:
 
 
 def net_agency_payments(facts: Facts) -> list[tuple[AgencyPayment, int]]:
-    """What each payment that an agency told of is worth: a negative one lowers the last earlier ones of its case."""
-    net: list[tuple[AgencyPayment, int]] = []
-    for payment in sorted(facts.agency_payments, key=lambda payment: (payment.value_date, payment.amount < 0, payment.payment_id)):
-        net.append((payment, max(0, payment.amount)))
-        back = -payment.amount
-        for place in range(len(net) - 1, -1, -1):
-            if back <= 0:
-                break
-            earlier, worth = net[place]
-            if earlier.handover_id == payment.handover_id:
-                net[place] = (earlier, max(0, worth - back))
-                back -= worth
-    return net
+    """What each payment that an agency told of is worth: a negative one lowers the last earlier ones of its case, and only what they
+    cannot bear the next later ones."""
+    told = sorted(facts.agency_payments, key=lambda payment: (payment.value_date, payment.amount < 0, payment.payment_id))
+    worth = [max(0, payment.amount) for payment in told]
+    for place, payment in enumerate(told):
+        back = max(0, -payment.amount)
+        for other in (*range(place - 1, -1, -1), *range(place + 1, len(told))):
+            if back and told[other].handover_id == payment.handover_id:
+                part = min(back, worth[other])
+                worth[other] -= part
+                back -= part
+    return list(zip(told, worth, strict=True))
 
 
 def _moneys(ledger: Ledger) -> Iterator[Money]:

@@ -226,6 +226,14 @@ def test_an_older_status_reply_changes_no_status_but_a_close_ends_the_case() -> 
     assert one.status["status"] == "UnsuccessfullyClosed"
 
 
+def test_a_rejected_case_is_not_closed_by_an_older_word() -> None:
+    one = rejected()
+    one.reply("case.closed", "2026-02-01", outcome="unsuccessful", reason="no_assets", occurred_at="2026-01-29T12:00:00Z")
+    assert one.status["status"] == "Rejected"
+    one.reply("case.closed", "2026-02-02", outcome="unsuccessful", reason="no_assets")
+    assert one.status["status"] == "UnsuccessfullyClosed"
+
+
 def test_trouble_ends_with_the_next_change_of_status() -> None:
     one = handed_over()
     one.reply("case.failed", "2026-01-30", reason="debtor_missing")
@@ -274,6 +282,13 @@ def test_a_negative_payment_of_the_agency_lowers_the_last_ones() -> None:
     one.reply("case.payment_received", "2026-02-03", payment_id="X2", amount=1_000, value_date="2026-02-02")
     one.reply("case.payment_received", "2026-02-04", payment_id="X3", amount=-2_500, value_date="2026-02-03")
     assert [one.status[name] for name in ("open_amount", "agency_balance")] == [7_500, 2_500]
+
+
+def test_a_negative_payment_dated_before_what_it_takes_back() -> None:
+    one = accepted()
+    one.reply("case.payment_received", "2026-02-02", payment_id="X1", amount=1_000, value_date="2026-02-02")
+    one.reply("case.payment_received", "2026-02-03", payment_id="X2", amount=-1_000, value_date="2026-02-01")
+    assert [one.status[name] for name in ("open_amount", "agency_balance")] == [10_000, 0]
 
 
 def test_a_payout_lowers_the_balance_by_what_was_kept_too() -> None:
