@@ -117,7 +117,7 @@ def _close(contract: Contract, case: Handover, event: replies.CaseClosed) -> Non
     contract.attention.end("recall_unanswered")
     if with_status:
         contract.next_status(view)
-    case.last_status_at, case.state = event.data.occurred_at, event.data.outcome
+    case.last_status_at, case.state, case.close_reason = event.data.occurred_at, event.data.outcome, event.data.reason
     if event.data.outcome == "successful":
         _settle(contract, case, mine, event, view)
     elif event.data.reason == "recalled":

@@ -251,9 +251,6 @@ class Contract:
             view = self.view(day)
             self.update_attention(view)
             end = self._end_of_cycle(view)
-            waited = self.status in ("Rejected", "UnsuccessfullyClosed")
-            if end is not None and waited and readings.ATTENTION_IS_TOLD_BEFORE_THE_CYCLE_ENDS:
-                self.record(cause, by)
             if end == "reset":
                 self._reset(view, cause, by)
             elif end == "over others":
@@ -404,21 +401,38 @@ class Contract:
         if not self.known:
             raise Refused("nothing overdue")
         view = self.view(self.today())
-        held_too = event.data.despite_hold and readings.DESPITE_HOLD_COVERS_WHAT_IS_HELD_BY_ITSELF
-        overdue = view.past_due() if held_too else view.overdue()
         if self.status in OPEN:
             raise Refused("a case is open")
         if self.status == "Held" and not event.data.despite_hold:
             raise Refused("held")
-        coverable = [one for one in view.receivables if one in overdue or (one in self.waiting and view.books.principal[one] > 0)]
-        if self.status == "Clear" and not any(one in self.waiting for one in coverable):
+        covered = self._coverable(view, event.data.despite_hold)
+        if self.status == "Clear" and not any(one in self.waiting for one in covered):
             raise Refused("nothing overdue")
         if event.data.invoice_ids is not None:
-            coverable = [one for one in coverable if one in event.data.invoice_ids]
-        if not coverable:
+            covered = [one for one in covered if one in event.data.invoice_ids]
+        if not covered:
             raise Refused("nothing overdue")
         account = event.data.account or self.account or _step_account(view.policy) or "main"
-        self._hand_over(coverable, account, view, event.id, _by(event))
+        self._check_second_placement(account)
+        self._hand_over(covered, account, view, event.id, _by(event))
+
+    def _coverable(self, view: View, despite_hold: bool) -> list[str]:
+        """What is overdue, what waits rejected or recalled, and after an unsuccessful case what was in it."""
+        held_too = despite_hold and readings.DESPITE_HOLD_COVERS_WHAT_IS_HELD_BY_ITSELF
+        overdue = view.past_due() if held_too else view.overdue()
+        waiting = set(self.waiting)
+        if self.status == "UnsuccessfullyClosed" and self.current is not None:
+            waiting |= set(self.current.invoice_ids) & self.exhausted
+        return [one for one in view.receivables if one in overdue or (one in waiting and view.books.principal[one] > 0)]
+
+    def _check_second_placement(self, account: str) -> None:
+        """After an unsuccessful case: another account, unless it was recalled; never after these reasons."""
+        case = self.current
+        if self.status == "UnsuccessfullyClosed" and case is not None and case.close_reason != "recalled":
+            if case.close_reason in ("deceased", "insolvency", "limitation"):
+                raise Refused("no second placement after this reason")
+            if account == case.account:
+                raise Refused("a second placement needs another account")
 
     # --- telling
 

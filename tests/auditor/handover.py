@@ -17,6 +17,7 @@ class Handover:
     rung: int
     began_on: date
     state: str = "open"
+    close_reason: str = ""
     agency: str | None = None
     case_id: str | None = None
     stage: str | None = None

@@ -304,9 +304,6 @@ class Life:
             self._event(topics.CONTRACTS, kind, data)
 
     def _order(self) -> None:
-        contract = self.auditor.contracts.get(KEY)
-        if contract is not None and contract.status == "UnsuccessfullyClosed":
-            return  # a second placement is not in the auditor's scope yet
         named = sorted({self._some_invoice() for _ in range(2)}) if self.rng.random() < 0.3 else None
         data: dict[str, Any] = {"by": "anna", "invoice_ids": named, "account": self.rng.choice((None, None, "fourth"))}
         data["despite_hold"] = True if self.rng.random() < 0.3 else None

@@ -6,6 +6,7 @@ from datetime import date, datetime
 from typing import Literal, TypeAlias
 
 from schemas.billing import ChargebackReceived, InvoiceCorrected, PaymentReceived
+from tests.auditor import readings
 from tests.auditor.days import NEVER, OWN_ERROR, Hold
 from tests.auditor.facts import Fact, Facts, Receivable, receivables, reversed_chargebacks, valid_credit_notes, worth
 
@@ -317,6 +318,8 @@ def _reopened_by(facts: Facts, decided: Decided, principal_first: bool, fact: Fa
     if not data.fee or free or payment is None or payment.event.data.via == "agency":
         return None
     source = _payment_source(facts, payment)
+    if not readings.CHARGEBACK_FEES_SEE_EARLIER_ONES:
+        earlier = [cost for cost in earlier if not cost.name.startswith("chargeback")]
     books = fold(facts, decided, earlier, principal_first, stop_at=source.key)
     named = [invoice_id for invoice_id, _ in source.designated if invoice_id in books.receivables]
     return named[0] if named else _first_settled(books, source.dated)

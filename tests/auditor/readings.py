@@ -15,10 +15,6 @@ STOOD_AT_ZERO_COUNTS_COSTS = False
 """Section 3: "A receivable that stood at 0, is reopened by any fact". True: at 0 is one with neither principal nor costs open; False:
 one without open principal."""
 
-ATTENTION_IS_TOLD_BEFORE_THE_CYCLE_ENDS = True
-"""Section 7: "Every change of (status, dunning_level, attention) is one case-history record". When the same evaluation ends an attention
-and the cycle, True: the ended attention is a record of its own, before that of the new status; False: it is one change, one record."""
-
 DESPITE_HOLD_COVERS_WHAT_IS_HELD_BY_ITSELF = True
 """Section 6: handover.ordered "covers all that is overdue" and is allowed in Held "with `despite_hold: true`"; what is held by itself is
 not overdue (section 3). True: with despite_hold it is covered too; False: only a hold of the whole contract is overridden."""
@@ -31,3 +27,7 @@ A_PAYMENT_MAY_REOPEN = False
 """Section 3: "is reopened by any fact (chargeback, refund, failed payment, correction, credit note cancelled; ...)". True: so does a
 payment.received, where it moves other money away from a settled receivable or brings a kept chargeback's fee into force; False: it never
 does, though any other fact not listed (an invoice that is due earlier) does."""
+
+CHARGEBACK_FEES_SEE_EARLIER_ONES = False
+"""Section 2: a chargeback's fee is a cost on "the one the payment would settle first". True: as things stood when the payment settled, the
+fees of chargebacks booked before this one included; False: as if no other chargeback had cost anything."""
