@@ -14,7 +14,7 @@ from typing import NamedTuple
 from streams.engine import unpack
 from streams.engine.buffer import Buffer
 from streams.engine.cluster import Cluster
-from streams.engine.fetch import PartitionFetch
+from streams.engine.fetch import BULK_FETCH_BYTES, PartitionFetch
 
 _CHUNK = 1_000
 """Records summed up in one entry of the look-ahead: 16 bytes a thousand records of backlog."""
@@ -100,7 +100,7 @@ async def look_ahead(cluster: Cluster, topic: str, partition: int, ahead: LookAh
     Returns whether there was anything to see.
     """
     begin = max(start, ahead.scanned or 0)
-    reader = PartitionFetch(cluster, partition, lambda _, batches: unpack.timestamps(batches))
+    reader = PartitionFetch(cluster, partition, lambda _, batches: unpack.timestamps(batches), fetch_bytes=BULK_FETCH_BYTES)
     reader.seek(topic, begin)
     try:
         while reader.positions[topic] < mark:

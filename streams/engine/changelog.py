@@ -6,7 +6,7 @@ from typing import NamedTuple
 from streams.engine import unpack
 from streams.engine.cluster import Cluster
 from streams.engine.errors import Stopped
-from streams.engine.fetch import PartitionFetch
+from streams.engine.fetch import BULK_FETCH_BYTES, PartitionFetch
 from streams.engine.store import Store
 
 _MAX_WAIT_MS = 500
@@ -30,7 +30,7 @@ async def recover(
     """
     end = (await cluster.high_watermarks([topic], partition))[topic]
     start = (await cluster.log_starts([topic], partition))[topic]
-    reader = PartitionFetch(cluster, partition, lambda _, batches: unpack.key_values(batches))
+    reader = PartitionFetch(cluster, partition, lambda _, batches: unpack.key_values(batches), fetch_bytes=BULK_FETCH_BYTES)
     begin = max(store.position, start)
     reader.seek(topic, begin)
     progressed(Recovery(begin, begin, end))

@@ -27,8 +27,7 @@ READ_UNCOMMITTED = 0
 READ_COMMITTED = 1
 _LATEST = -1
 _EARLIEST = -2
-RETRY_BACKOFF_MS = 20
-"""aiokafka's default of 100 ms is a visible part of a transaction's latency; Kafka answers most retries within a few ms."""
+_ASK_AGAIN_S = 0.05
 _NEW_TOPIC_KNOWN_WITHIN_S = 5.0
 """Every broker has heard of a topic within moments of its making, but not at once."""
 
@@ -44,7 +43,8 @@ class Connection:
     security: Mapping[str, Any] = field(default_factory=dict)
 
     def options(self, client_id: str) -> dict[str, Any]:
-        return {"bootstrap_servers": self.bootstrap, "client_id": client_id, "retry_backoff_ms": RETRY_BACKOFF_MS, **self.security}
+        """aiokafka's arguments for a client of this cluster."""
+        return {"bootstrap_servers": self.bootstrap, "client_id": client_id, **self.security}
 
 
 class Member(NamedTuple):
@@ -101,7 +101,7 @@ class Cluster:
         while not (numbers := self._client.cluster.partitions_for_topic(topic)):
             if loop.time() > deadline:
                 raise EngineError(f"there is no topic {topic} on this cluster; create it first")
-            await asyncio.sleep(RETRY_BACKOFF_MS / 1000)
+            await asyncio.sleep(_ASK_AGAIN_S)
             await self._client.force_metadata_update()
         return len(numbers)
 
@@ -175,7 +175,7 @@ class Cluster:
                 if loop.time() > deadline:
                     raise Unreachable(f"{who} did not answer for {self._answer_within_s:.0f} s: {error!r}") from error
                 await self._client.force_metadata_update()
-                await asyncio.sleep(RETRY_BACKOFF_MS / 1000)
+                await asyncio.sleep(_ASK_AGAIN_S)
 
 
 def _raise(error_code: int) -> None:

@@ -68,6 +68,7 @@ class Engine(Generic[State, Shared, Event]):
         self._keepers: dict[int, Keeper[State, Shared, Event]] = {}
         self._group: Group | None = None
         self._stopping = asyncio.Event()
+        self._for_good = False
         self._drain_to: dict[int, dict[str, int]] = {}
         self._failed: str | None = None
 
@@ -101,14 +102,13 @@ class Engine(Generic[State, Shared, Event]):
             self.stop()
             await working
 
-    def stop(self) -> None:
-        """End `run`: partitions are given up after the transaction under way, then the group is left."""
-        self._stopping.set()
+    def stop(self, *, for_good: bool = False) -> None:
+        """End `run`: partitions are given up after the transaction under way, then the group is left.
 
-    async def leave_for_good(self) -> None:
-        """Before `stop`, for a static member that is not coming back: its partitions move now."""
-        if self._group is not None:
-            await self._group.leave_for_good()
+        `for_good`: this process is not coming back, so that a static member's partitions move now, not after its session timeout.
+        """
+        self._for_good = self._for_good or for_good
+        self._stopping.set()
 
     @property
     def partitions(self) -> frozenset[int]:
@@ -184,7 +184,7 @@ class Engine(Generic[State, Shared, Event]):
         self._stopping.set()
         await asyncio.gather(*(keeper.close() for keeper in self._keepers.values()))
         if self._group is not None:
-            await self._group.stop()
+            await self._group.stop(for_good=self._for_good)
         await self._cluster.stop()
 
     def _moved(self, taken: frozenset[int], given_up: frozenset[int]) -> None:

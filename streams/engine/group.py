@@ -14,6 +14,7 @@ The client id is `<group>@host:port`, so that the group's description tells peop
 """
 
 import asyncio
+import contextlib
 import logging
 import uuid
 from collections.abc import Callable, Collection, Sequence
@@ -37,13 +38,14 @@ SESSION_TIMEOUT_MS = 10_000
 _NEVER_MS = 1 << 60
 """aiokafka leaves the group of a consumer that fetches nothing for max_poll_interval; this consumer never fetches."""
 _WATCH_INTERVAL_MS = 1_000
+_STOP_WITHIN_S = 10.0
 
 
 class Group:
     """A member of `group_id`, dividing the partition numbers of `topics` with the other members.
 
     `address` is host:port of this process's pages. `instance` makes the membership static: a restart within the session timeout moves no
-    partition, `stop` leaves nothing, and `leave_for_good` is the planned removal. `held` tells the numbers really held now (absent: those
+    partition, and `stop(for_good=True)` is the planned removal. `held` tells the numbers really held now (absent: those
     given), which the assignor uses to move as few as possible. `failed` is set when membership is over for a reason a person must see.
     """
 
@@ -90,23 +92,21 @@ class Group:
         self._consumer.subscribe(self._topics, listener=_Listener(self))
         self._watch = asyncio.create_task(self._run(), name=f"group {self.group_id}")
 
-    async def stop(self) -> None:
-        """Leave (a static member only stops) and close."""
+    async def stop(self, *, for_good: bool = False) -> None:
+        """Leave and close. A static member only stops, unless `for_good`: then the others get its numbers now instead of after its
+        session timeout."""
         if self._watch is not None:
             self._watch.cancel()
             await asyncio.gather(self._watch, return_exceptions=True)
-        await self._consumer.stop()
+        member_id = await self._static_member_id() if for_good else None
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout(_STOP_WITHIN_S):
+                await self._consumer.stop()
+        if member_id is not None:
+            await self._remove(member_id)
         await self._cluster.stop()
         if not self.failed.done():
             self.failed.cancel()
-
-    async def leave_for_good(self) -> None:
-        """A planned removal: the other members get this one's numbers now instead of after its session timeout."""
-        me = await self._me()
-        if me is None:
-            return
-        node = await self._cluster.client.coordinator_lookup(CoordinationType.GROUP, self.group_id)
-        await self._cluster.client.send(node, LeaveGroupRequest(self.group_id, me.member_id))
 
     async def confirmed(self, number: int) -> bool:
         """Whether the coordinator, asked now, has `number` as this process's: what a fenced owner needs to know before taking again.
@@ -176,9 +176,19 @@ class Group:
             "give each process an instance id of its own"
         )
 
-    async def _me(self) -> Member | None:
+    async def _static_member_id(self) -> str | None:
+        if self._instance is None:
+            return None
         members = (await self._cluster.describe_group(self.group_id)).members
-        return next((member for member in members if self._is_me(member)), None)
+        return next((member.member_id for member in members if self._is_me(member)), None)
+
+    async def _remove(self, member_id: str) -> None:
+        """What the admin call does; a static member sends it for nobody, not even for itself."""
+        try:
+            node = await self._cluster.client.coordinator_lookup(CoordinationType.GROUP, self.group_id)
+            await self._cluster.client.send(node, LeaveGroupRequest(self.group_id, member_id))
+        except kafka_errors.KafkaError as error:
+            log.warning("group %s: could not leave for good, the partitions move after the session timeout: %r", self.group_id, error)
 
     def _is_me(self, member: Member) -> bool:
         return Claim.decode(member.user_data).process == self._process

@@ -33,8 +33,6 @@ class Limits:
     """Encoded state of one key; the changelog takes 1 MiB a record. The event that would exceed it becomes a dead letter."""
     cached_states: int = 50_000
     """Decoded states a partition keeps, so that a hot key is not decoded at each event; 2 kB each makes 100 MB."""
-    dead_letters_a_minute: int = 100
-    """Above this the alarm says that something systematic is wrong upstream, rather than one bad publisher."""
     failures: int = 3
     """Unexpected exceptions of our own code within `failure_window_s` after which a partition stops: a bug must not turn a whole
     topic into dead letters."""

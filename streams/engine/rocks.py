@@ -18,6 +18,7 @@ from typing import Any
 
 from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, ReadOptions, WriteBatch
 
+from streams.engine.errors import EngineError
 from streams.engine.framing import NEVER, RESERVED, due_of
 from streams.engine.store import Moves
 
@@ -39,7 +40,7 @@ class Origin:
 
 
 class RocksStore:
-    """States of one partition in the folder `path`. Raises OSError if another process has the folder open."""
+    """States of one partition in the folder `path`. Raises EngineError if another process has it open."""
 
     def __init__(self, path: Path, origin: Origin, changelog_end: int, max_age_s: float, *, now_s: float | None = None) -> None:
         self._path = path
@@ -161,7 +162,13 @@ def _options() -> Any:
 
 def _open(path: Path) -> Any:
     path.mkdir(parents=True, exist_ok=True)
-    return Rdict(str(path), _options())
+    try:
+        return Rdict(str(path), _options())
+    except Exception as error:  # rocksdict raises nothing narrower
+        raise EngineError(
+            f"the state folder {path} can't be opened; give each worker a folder of its own, or delete a damaged one to have it rebuilt: "
+            f"{str(error).splitlines()[0]}"
+        ) from error
 
 
 def _distrusted(path: Path, origin: Origin, changelog_end: int, max_age_s: float, now_s: float) -> str | None:

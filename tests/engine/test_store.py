@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 
+from streams.engine.errors import EngineError
 from streams.engine.framing import NEVER, SHARED_KEY, frame, unframe, with_due
 from streams.engine.rocks import Origin, RocksStore
 from streams.engine.store import MemoryStore, Moves, Store
@@ -130,6 +131,6 @@ def test_what_can_t_be_trusted_is_rebuilt(tmp_path: Path, origin: Origin, end: i
 
 def test_a_folder_somebody_else_has_open_is_not_taken(tmp_path: Path) -> None:
     first = rocks(tmp_path)
-    with pytest.raises(Exception, match="lock"):
+    with pytest.raises(EngineError, match=r"can't be opened; give each worker a folder of its own.*(?i:lock)"):
         rocks(tmp_path)
     first.close()
