@@ -5,7 +5,7 @@ Everything the engine does beside calling the core (merging, transactions, the c
 the plainest way there is, so that a mistake there cannot hide from it.
 
   - `inputs`: the records of one partition in the order of its journal; what the journal leaves out or names twice is a finding.
-  - `fold`: the core over those records, in a dict.
+  - `fold`: the core over those records, `states` in memory.
   - `outcome`: what the fold gives against what stands on the cluster.
   - `findings`: lost, doubled, different.
   - `auditing`: partition by partition, and the verdict.

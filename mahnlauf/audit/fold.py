@@ -1,11 +1,14 @@
-"""The core over the records of one partition: no store, no transaction, no cache; a dict of states and a heap of due times."""
+"""The core over the records of one partition: no store, no transaction, no cache; states by key and a heap of due times."""
 
 from bisect import bisect_right
 from collections.abc import Iterator
+from contextlib import suppress
 from heapq import heappop, heappush
 from typing import Any, Final, NamedTuple
 
 from mahnlauf.audit.inputs import Ticked
+from mahnlauf.audit.states import States
+from mahnlauf.failures import ClusterWrong
 from schemas import topics
 from streams.engine.placing import partition_of
 from streams.engine.protocol import Applied, Broadcast, Keyed, Output, Poison, Processor, Record, Skipped, Tick
@@ -38,7 +41,7 @@ class Fold:
         self, processor: Processor[Any, Any, Any], partition: int, partitions: int, refused: dict[tuple[str, int, int], str]
     ) -> None:
         self._processor, self._partition, self._partitions, self._refused = processor, partition, partitions, refused
-        self._states: dict[bytes, Any] = {}
+        self._states = States(processor)
         self._dues: dict[bytes, int] = {}
         self._heap: list[tuple[int, bytes]] = []
         self._shared: Any = processor.initial_shared()
@@ -82,13 +85,14 @@ class Fold:
         keys, self._waiting = _split(self._waiting, None if ticked.last else ticked.to_key)
         for key in keys:
             try:
-                self._take(key, self._processor.visit(self._shared, key, self._states[key], self._event))
+                self._take(key, self._processor.visit(self._shared, key, self._states.get(key), self._event))
             except Exception as error:
                 self._poisoned(ticked.record._replace(key=key), Poison(type(error).__name__, ""))
 
     def _begin(self, record: Record) -> None:
         decoded = self._processor.decode(record)
-        assert isinstance(decoded, Tick), f"the journal takes {record.topic} offset {record.offset} for a tick"
+        if not isinstance(decoded, Tick):
+            raise ClusterWrong(f"{record.topic}-{self._partition} offset {record.offset}: the journal calls it a tick, and it is none")
         shared = self._processor.begin_tick(self._shared, decoded.event)
         self._event, self._waiting = decoded.event, []
         if shared is not None:
@@ -108,8 +112,7 @@ class Fold:
 
     def _keyed(self, record: Record, key: bytes) -> None:
         state = self._states.get(key)
-        right = partition_of(key, self._partitions)
-        if state is None and right != self._partition:
+        if state is None and (right := partition_of(key, self._partitions)) != self._partition:
             self.forwards.append(Forward(record, right))
             return
         refused = self._refused.get((record.topic, record.partition, record.offset))
@@ -148,16 +151,13 @@ class Fold:
         self._letter(record, poison.reason)
         state = self._states.get(record.key) if record.key else None
         if state is not None and record.key:
-            self._take(record.key, self._processor.poisoned(self._shared, record.key, state, record, poison))
+            with suppress(Exception):  # a state that cannot be told of its dead letter either stays as it was
+                self._take(record.key, self._processor.poisoned(self._shared, record.key, state, record, poison))
 
     def _take(self, key: bytes, applied: Applied[Any]) -> None:
         self.outputs += applied.outputs
-        if applied.state is None:
-            self._states.pop(key, None)
-            self._dues.pop(key, None)
-            return
-        self._states[key] = applied.state
-        if applied.due_ms is None:
+        self._states.put(key, applied.state)
+        if applied.state is None or applied.due_ms is None:
             self._dues.pop(key, None)
         elif self._dues.get(key) != applied.due_ms:
             self._dues[key] = applied.due_ms
