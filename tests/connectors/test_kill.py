@@ -44,10 +44,10 @@ async def test_a_connector_killed_between_sending_and_noting(kafka: str, sandbox
         for number in range(kills):
             when = "after" if number % 2 == 0 else "before"
             handovers |= await _killed_while_held(tenant, direct, f"K-{number}", when)
-        with _connector(tenant):
-            await _all_told(tenant, handovers, "case.passed")
+        with _connector(tenant) as process:
+            await _all_told(tenant, process, handovers, "case.passed")
             (await direct.post("/clock", json={"now": day(10).isoformat()})).raise_for_status()
-            await _all_told(tenant, handovers, "case.closed")
+            await _all_told(tenant, process, handovers, "case.closed")
         for contract in handovers:
             assert await tenant.told(contract) == ["case.passed", "case.accepted", "case.payment_received", "case.closed"]
     page = (await direct.get("/cases")).json()
@@ -59,7 +59,7 @@ async def _killed_while_held(tenant: Tenant, direct: httpx.AsyncClient, contract
     (await direct.post("/faults", json={"kind": "hang", "when": when, "operation": "submit", "count": 1})).raise_for_status()
     with _connector(tenant) as process:
         handovers = {contract: await tenant.submit(contract)}
-        await eventually(lambda: _hanging(tenant.sandbox), "the agency holds an answer", 60)
+        await eventually(lambda: _hanging(tenant, process), "the agency holds an answer", 60)
         for number in range(BESIDE):
             beside = f"{contract}-{number}"
             handovers[beside] = await tenant.submit(beside)
@@ -69,12 +69,14 @@ async def _killed_while_held(tenant: Tenant, direct: httpx.AsyncClient, contract
     return handovers
 
 
-async def _hanging(sandbox: Sandbox) -> bool:
-    return sandbox.faults.hanging > 0
+async def _hanging(tenant: Tenant, process: subprocess.Popen[bytes]) -> bool:
+    assert process.poll() is None, "the connector has ended by itself"
+    return tenant.sandbox.faults.hanging > 0
 
 
-async def _all_told(tenant: Tenant, handovers: dict[str, str], event_type: str) -> None:
+async def _all_told(tenant: Tenant, process: subprocess.Popen[bytes], handovers: dict[str, str], event_type: str) -> None:
     async def told() -> bool:
+        assert process.poll() is None, "the connector has ended by itself"
         return {event.subject for event in await tenant.replies() if event.type == event_type} == set(handovers)
 
     await eventually(told, f"{event_type} for every contract", 60)
