@@ -1,0 +1,160 @@
+"""The engine beside what a user would pick instead, in one run on one broker: `python -m bench.engine` (or `make bench`).
+
+A broker of its own, the events written beforehand, then each contestant as a process of its own, one after another. Believe the ratios: the
+absolute figures are those of the machine and of the minute. Writes `bench/results/engine.json`.
+"""
+
+import argparse
+import asyncio
+import contextlib
+import json
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Final
+
+from rich.console import Console
+from rich.table import Table
+
+from bench import layout, workload
+from mahnlauf import topics
+from mahnlauf.broker.temporary import choose, temporary
+from streams.engine.cluster import Connection
+
+RESULTS: Final = Path(__file__).parent / "results" / "engine.json"
+EVENTS: Final = 1_000_000
+CONTRACTS: Final = 200_000
+PEER_EVENTS: Final = 200_000
+"""Of the same topic: at its speed this takes as long as a million take here, and it is as fast at the end as at the beginning."""
+BEHIND: Final = 100_000
+LATENCY_RATE: Final = 200
+LATENCY_EVENTS: Final = 4_000
+_TIMEOUT_S: Final = 1_800
+_console = Console()
+
+Figures = dict[str, Any]
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--events", type=int, default=EVENTS, help="events for our engine")
+    parser.add_argument("--contracts", type=int, default=CONTRACTS)
+    asked = parser.parse_args()
+    with tempfile.TemporaryDirectory(prefix="mahnlauf-bench-") as folder, temporary(Path(folder) / "kafka", choose("auto")) as bootstrap:
+        figures = Benchmark(bootstrap, Path(folder), asked.events, asked.contracts).run()
+    RESULTS.parent.mkdir(exist_ok=True)
+    RESULTS.write_text(json.dumps(figures, indent=2) + "\n")
+    _show(figures)
+
+
+class Benchmark:
+    """All contestants on the broker at `bootstrap`; `folder` for their files."""
+
+    def __init__(self, bootstrap: str, folder: Path, events: int, contracts: int) -> None:
+        self._bootstrap = bootstrap
+        self._folder = folder
+        self._events = events
+        self._contracts = contracts
+
+    def run(self) -> Figures:
+        """Every figure by name."""
+        asyncio.run(self._prepare())
+        size = {"events": self._events, "contracts": self._contracts}
+        figures: Figures = {"events": self._events, "contracts": self._contracts, "partitions": layout.PARTITIONS}
+        figures["fold of the counter"] = self._contestant("fold", processor="counter", **size)
+        figures["engine, counter"] = self._contestant("engine", processor="counter", app="counter")
+        figures["quixstreams, counter"] = self._quixstreams()
+        figures["fold of the core"] = self._contestant("fold", processor="core", **size)
+        figures["engine, core"] = self._contestant("engine", processor="core")
+        figures["recovery of the counter, memory"] = self._contestant("engine", processor="counter", app="counter", recovery=True)
+        figures["recovery of the core, memory"] = self._contestant("engine", processor="core", recovery=True)
+        figures["catching up, RocksDB"] = self._catching_up()
+        figures["latency"] = self._latency()
+        return figures | {"ratios": _ratios(figures)}
+
+    async def _prepare(self) -> None:
+        await topics.create(Connection(self._bootstrap), layout.PARTITIONS)
+        await layout.create(self._bootstrap, ["counter", "behind"])
+        _console.print(f"writing {2 * self._events:,} events")
+        await self._publish_counted(self._events)
+        await workload.publish(self._bootstrap, workload.lives(self._events, self._contracts), layout.PARTITIONS)
+
+    async def _publish_counted(self, events: int) -> None:
+        await workload.publish(self._bootstrap, workload.counted(layout.COUNTER_INPUT, events, self._contracts), layout.PARTITIONS)
+
+    def _quixstreams(self) -> Figures:
+        events = min(PEER_EVENTS, self._events)
+        return self._contestant("quixstreams_counter", app="quix", events=events, state_folder=str(self._folder / "quix"))
+
+    def _catching_up(self) -> Figures:
+        """A local store that is `BEHIND` changelog records behind, because another process went on in the meantime."""
+        store = str(self._folder / "store")
+        self._contestant("engine", processor="counter", app="behind", state_folder=store)
+        asyncio.run(self._publish_counted(BEHIND))
+        self._contestant("engine", processor="counter", app="behind")
+        return self._contestant("engine", processor="counter", app="behind", state_folder=store, recovery=True)
+
+    def _latency(self) -> Figures:
+        asked = {"processor": "counter", "app": "counter", "serve": True, "bootstrap": self._bootstrap}
+        with _running("engine", asked):
+            return self._contestant("latency", rate=LATENCY_RATE, events=LATENCY_EVENTS)
+
+    def _contestant(self, name: str, **asked: Any) -> Figures:
+        _console.print(f"{name} {json.dumps(asked)}", style="dim")
+        command = _command(name, {"bootstrap": self._bootstrap, **asked})
+        done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
+        if done.returncode != 0:
+            raise SystemExit(f"{name} failed:\n{done.stderr[-4000:]}")
+        figures: Figures = json.loads(done.stdout.splitlines()[-1])
+        return figures
+
+
+def _command(name: str, asked: Figures) -> list[str]:
+    return [sys.executable, "-m", f"bench.contestants.{name}", json.dumps(asked)]
+
+
+@contextlib.contextmanager
+def _running(name: str, asked: Figures) -> Iterator[None]:
+    process = subprocess.Popen(_command(name, asked), stderr=subprocess.DEVNULL)
+    try:
+        yield
+    finally:
+        process.terminate()
+        process.wait(30)
+
+
+def _cpu_us(figures: Figures) -> float:
+    return float(1e6 * figures["cpu_s"] / figures["events"])
+
+
+def _ratios(figures: Figures) -> Figures:
+    overhead = {name: _cpu_us(figures[f"engine, {name}"]) - _cpu_us(figures[f"fold of the {name}"]) for name in ("counter", "core")}
+    return {
+        "engine to quixstreams by CPU": _cpu_us(figures["quixstreams, counter"]) / _cpu_us(figures["engine, counter"]),
+        "engine's CPU an event, core, without the fold (us)": overhead["core"],
+        "engine's CPU an event, counter, without the fold (us)": overhead["counter"],
+        "core's to counter's": overhead["core"] / overhead["counter"],
+    }
+
+
+def _show(figures: Figures) -> None:
+    table = Table("", "events/s", "events/s a core", "us CPU an event", "MiB", title=f"{figures['events']:,} events")
+    for name, row in figures.items():
+        if isinstance(row, dict) and "cpu_s" in row:
+            rates = row["events"] / row["wall_s"], row["events"] / row["cpu_s"]
+            table.add_row(name, *(f"{rate:,.0f}" for rate in rates), f"{_cpu_us(row):.1f}", f"{row['memory_mib']:.0f}")
+    _console.print(table)
+    for name, row in figures.items():
+        if isinstance(row, dict) and "records" in row:
+            rate = row["records"] / row["wall_s"] if row["wall_s"] else 0.0
+            _console.print(f"{name}: {row['records']:,} records in {row['wall_s']:.2f} s, {rate:,.0f} a second")
+    latency = figures["latency"]
+    _console.print(f"latency at {LATENCY_RATE} events/s: p50 {latency['p50_ms']:.0f} ms, p99 {latency['p99_ms']:.0f} ms")
+    for name, ratio in figures["ratios"].items():
+        _console.print(f"{name}: {ratio:.2f}")
+
+
+if __name__ == "__main__":
+    main()
