@@ -182,16 +182,16 @@ def _failed(facts: Facts, payment: Payment) -> bool:
 
 
 def net_agency_payments(facts: Facts) -> list[tuple[AgencyPayment, int]]:
-    """What each payment that an agency told of is worth: a negative one lowers the last earlier ones of its case, and only what they
-    cannot bear the next later ones."""
-    told = sorted(facts.agency_payments, key=lambda payment: (payment.value_date, payment.amount < 0, payment.payment_id))
+    """What each payment that an agency told of is worth: a negative one lowers the last earlier ones of its case. Within a day the
+    negative ones come last, or the ids would decide whether a payment that came back on its own day was ever made."""
+    told = sorted(facts.agency_payments, key=lambda payment: (payment.counts_on, payment.amount < 0, payment.payment_id))
     worth = [max(0, payment.amount) for payment in told]
     for place, payment in enumerate(told):
         back = max(0, -payment.amount)
-        for other in (*range(place - 1, -1, -1), *range(place + 1, len(told))):
-            if back and told[other].handover_id == payment.handover_id:
-                part = min(back, worth[other])
-                worth[other] -= part
+        for earlier in range(place - 1, -1, -1):
+            if back and told[earlier].handover_id == payment.handover_id:
+                part = min(back, worth[earlier])
+                worth[earlier] -= part
                 back -= part
     return list(zip(told, worth, strict=True))
 

@@ -284,10 +284,10 @@ def test_a_negative_payment_of_the_agency_lowers_the_last_ones() -> None:
     assert [one.status[name] for name in ("open_amount", "agency_balance")] == [7_500, 2_500]
 
 
-def test_a_negative_payment_dated_before_what_it_takes_back() -> None:
+def test_a_payment_that_came_back_on_its_own_day_whatever_its_id() -> None:
     one = accepted()
-    one.reply("case.payment_received", "2026-02-02", payment_id="X1", amount=1_000, value_date="2026-02-02")
-    one.reply("case.payment_received", "2026-02-03", payment_id="X2", amount=-1_000, value_date="2026-02-01")
+    one.reply("case.payment_received", "2026-02-02", payment_id="X2", amount=1_000, value_date="2026-02-02")
+    one.reply("case.payment_received", "2026-02-03", payment_id="X1", amount=-1_000, value_date="2026-02-02")
     assert [one.status[name] for name in ("open_amount", "agency_balance")] == [10_000, 0]
 
 
