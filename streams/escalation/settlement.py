@@ -107,10 +107,18 @@ def _chargeback_costs(facts: Facts, reopened: dict[str, str]) -> Iterator[Cost]:
 
 
 def _reopened(ledger: Ledger, fees: Sequence[Cost]) -> dict[str, str]:
-    """By chargeback: the designated receivable (of several allocations the first), else the one that the payment would settle first."""
-    if not ledger.facts.chargebacks:
+    """By chargeback: the designated receivable (of several allocations the first), else the one that the payment would settle first, as
+    things stood on its day: what was written off or closed later does not hide it."""
+    facts = ledger.facts
+    if not facts.chargebacks:
         return {}
-    return _fold(ledger, tuple(fees), None, {}).reopened_first
+    days = {payment.payment_id: payment.counts_on for payment in facts.payments}
+    found: dict[str, str] = {}
+    for day in sorted({days[one.payment_id] for one in facts.chargebacks if one.payment_id in days}):
+        first = _fold(ledger, tuple(fees), day, {}).reopened_first
+        of_day = (one for one in facts.chargebacks if days.get(one.payment_id) == day)
+        found.update({one.chargeback_id: first[one.chargeback_id] for one in of_day if one.chargeback_id in first})
+    return found
 
 
 # --- what was fixed at a moment

@@ -256,6 +256,15 @@ def test_the_fee_of_a_chargeback_is_a_cost_of_what_it_reopens() -> None:
     assert open_of(one) == {"R1": (10_000, 200), "R2": (5_000, 100)}
 
 
+def test_what_is_written_off_later_keeps_the_fee_of_a_chargeback() -> None:
+    one = world()
+    one.invoice()
+    one.pay("P1", "2026-01-10", 10_000)
+    one.event("chargeback.received", "2026-01-20", chargeback_id="B1", payment_id="P1", amount=10_000, fee=600, booked_on="2026-01-20")
+    one.event("invoice.written_off", "2026-01-21", invoice_id="R1")
+    assert [one.status[name] for name in ("open_amount", "costs", "written_off")] == [0, 0, 10_600]
+
+
 def test_a_chargeback_before_its_payment_counts_once_both_are_there() -> None:
     one = world()
     one.invoice()
