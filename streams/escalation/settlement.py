@@ -26,14 +26,13 @@ DECEASED = "MD07"
 
 
 class Money(NamedTuple):
-    """Something that settles. `among`: the receivables that it settles first."""
+    """Something that settles; first what it is designated for, up to these amounts."""
 
     day: date
     kind: str
     id: str
     amount: int
     designated: tuple[Allocated, ...] = ()
-    among: tuple[str, ...] = ()
 
 
 @dataclass(slots=True)
@@ -192,7 +191,8 @@ def _failed(facts: Facts, payment: Payment) -> bool:
 def net_agency_payments(facts: Facts) -> list[tuple[AgencyPayment, int]]:
     """What each payment that an agency told of is worth: a negative one lowers the last earlier ones of its case. Within a day the
     negative ones come last, or the ids would decide whether a payment that came back on its own day was ever made."""
-    told = sorted(facts.agency_payments, key=lambda payment: (payment.counts_on, payment.amount < 0, payment.payment_id))
+    counted = (payment for payment in facts.agency_payments if payment.counts)
+    told = sorted(counted, key=lambda payment: (payment.counts_on, payment.amount < 0, payment.payment_id))
     worth = [max(0, payment.amount) for payment in told]
     for place, payment in enumerate(told):
         back = max(0, -payment.amount)
@@ -204,7 +204,7 @@ def net_agency_payments(facts: Facts) -> list[tuple[AgencyPayment, int]]:
     return list(zip(told, worth, strict=True))
 
 
-def _moneys(ledger: Ledger) -> Iterator[Money]:
+def _moneys(ledger: Ledger, accounts: dict[str, Account]) -> Iterator[Money]:
     facts = ledger.facts
     net = net_payments(facts)
     for payment in facts.payments:
@@ -218,9 +218,10 @@ def _moneys(ledger: Ledger) -> Iterator[Money]:
     if facts.agency_payments:
         covered = {case.handover_id: case.invoice_ids for case in ledger.cases}
         for told, amount in net_agency_payments(facts):
-            if told.counts and told.handover_id in covered:
+            if told.handover_id in covered:
                 money_id = f"{told.handover_id}/{told.payment_id}"
-                yield Money(told.counts_on, AGENCY_PAYMENT, money_id, amount, among=covered[told.handover_id])
+                designated = tuple(Allocated(invoice_id, amount) for invoice_id in accounts if invoice_id in covered[told.handover_id])
+                yield Money(told.counts_on, AGENCY_PAYMENT, money_id, amount, designated)
 
 
 def _agency_balance(ledger: Ledger) -> int:
@@ -233,7 +234,7 @@ def _agency_balance(ledger: Ledger) -> int:
     )
     if facts.agency_payments:
         known = {case.handover_id for case in ledger.cases}
-        balance += sum(worth for told, worth in net_agency_payments(facts) if told.counts and told.handover_id in known)
+        balance += sum(worth for told, worth in net_agency_payments(facts) if told.handover_id in known)
     net = net_payments(facts)
     for payout in facts.payments:
         left = net[payout.payment_id]
@@ -254,7 +255,7 @@ def _fold(ledger: Ledger, costs: Sequence[Cost], until: date | None, reopened: d
         if account is not None and not account.cancelled:
             account.costs.append((cost.day, cost.amount))
     result = Books(accounts, reopened_first=dict(reopened))
-    moneys = [*_put_aside(ledger, accounts, until), *_moneys(ledger)]
+    moneys = [*_put_aside(ledger, accounts, until), *_moneys(ledger, accounts)]
     ordered = tuple(accounts.values())
     pool: list[Money] = []
     for money in sorted(moneys, key=lambda money: money[:3]):
@@ -279,9 +280,6 @@ def _settle(ledger: Ledger, result: Books, ordered: Sequence[Account], money: Mo
             taken = account.take(min(left, allocated.amount), money.day, ledger.principal_first)
             _note(result, account, money, taken)
             left -= taken
-    if left and money.among:
-        among = [account for account in ordered if account.invoice.invoice_id in money.among]
-        left -= _spread(result, among, money, left, money.day, ledger.principal_first)
     if left:
         # What a designation left over settles in the order of the law, whatever was designated included.
         left -= _spread(result, ordered, money, left, money.day, ledger.principal_first)

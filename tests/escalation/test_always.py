@@ -168,7 +168,7 @@ def conserved(one: World) -> None:
     cancelled = {ending.of for ending in known.cancelled_credit_notes}
     cases = {case.handover_id for case in contract.cases}
     came = sum(net[payment.payment_id] for payment in known.payments if not payment.via_agency)
-    came += sum(worth for told, worth in net_agency_payments(known) if told.counts and told.handover_id in cases)
+    came += sum(worth for told, worth in net_agency_payments(known) if told.handover_id in cases)
     came += sum(part.principal + part.costs + part.interest for fixed in contract.fixed if not fixed.written_off for part in fixed.portions)
     came += sum(note.amount for note in known.credit_notes if note.invoice_id is None and note.credit_note_id not in cancelled)
     assert came == sum(account.settled for account in books.accounts.values()) + books.credit

@@ -440,6 +440,7 @@ def test_success_fixes_what_was_open_as_settled_by_the_agency() -> None:
     assert [one.status[name] for name in ("open_amount", "agency_balance", "written_off", "cycle")] == [0, 10_000, 0, 2]
     assert [one.status[name] for name in ("agency", "agency_account", "handover_id", "case_id", "stage")] == [None] * 5
     one.reply("case.payment_received", "2026-02-11", payment_id="X2", amount=6_000, value_date="2026-02-09")
+    one.reply("case.payment_received", "2026-02-12", payment_id="X3", amount=-6_000, value_date="2026-02-09")
     assert [one.status[name] for name in ("agency_balance", "credit", "attention")] == [10_000, 0, ["unmatched_reply"]]
 
 
