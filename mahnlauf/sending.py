@@ -3,6 +3,7 @@ handed over before has been acknowledged."""
 
 import asyncio
 from collections.abc import Sequence
+from contextlib import AsyncExitStack
 from typing import Any, Final, Self
 from uuid import uuid4
 
@@ -29,32 +30,30 @@ class Sender:
     """A context: opens the clients, and closes them whatever happens. Records of one key keep their order."""
 
     def __init__(self, connection: Connection) -> None:
-        self._bootstrap = connection.bootstrap
+        self._connection = connection
         self._producer = AIOKafkaProducer(
             **connection.options(committed.CLIENT_ID), enable_idempotence=True, max_batch_size=BATCH_BYTES, max_request_size=REQUEST_BYTES
         )
-        self._writer = TransactionalWriter(connection, f"mahnlauf-publish-{uuid4()}", client_id=committed.CLIENT_ID)
         self._filling: dict[tuple[str, int], Any] = {}
         self._sent: list[tuple[str, int, asyncio.Future[Any]]] = []
         self._partitions: dict[str, int] = {}
         self._places: dict[bytes, int] = {}
 
     async def __aenter__(self) -> Self:
-        try:
-            await self._producer.start()
-        except KafkaError as error:
-            await self._producer.stop()
-            raise ClusterWrong(f"Kafka at {self._bootstrap} does not answer: {error}") from error
-        try:
+        async with AsyncExitStack() as opening:
+            opening.push_async_callback(self._producer.stop)
+            try:
+                await self._producer.start()
+            except KafkaError as error:
+                raise ClusterWrong(f"Kafka at {self._connection.bootstrap} does not answer: {error}") from error
+            self._writer = TransactionalWriter(self._connection, f"mahnlauf-publish-{uuid4()}", client_id=committed.CLIENT_ID)
+            opening.push_async_callback(self._writer.stop)
             await self._writer.start()
-        except BaseException:
-            await self.__aexit__()
-            raise
+            self._open = opening.pop_all()
         return self
 
     async def __aexit__(self, *_: object) -> None:
-        await self._writer.stop()
-        await self._producer.stop()
+        await self._open.aclose()
 
     async def add(self, line: Line, timestamp_ms: int) -> None:
         """Hand a record over; it is placed by murmur2 of its key, in partition 0 without one."""

@@ -6,7 +6,7 @@ from typing import Annotated
 import typer
 
 from mahnlauf.audit.auditing import Audit, audit
-from mahnlauf.audit.findings import KINDS
+from mahnlauf.audit.findings import KEPT, KINDS
 from mahnlauf.connecting import connection
 from mahnlauf.failures import FINDINGS
 from mahnlauf.progress import bars
@@ -21,7 +21,7 @@ TOLD = 20
 
 
 @app.command("audit", epilog="Example: mahnlauf audit")
-def command(as_json: Annotated[bool, typer.Option("--json", help="For a script; all findings kept.")] = False) -> None:
+def command(as_json: Annotated[bool, typer.Option("--json", help=f"For a script, with the findings (at most {KEPT:,}).")] = False) -> None:
     """Compute every contract again from the input topics and compare with what stands on the cluster.
 
     The records are applied in the order of the journal, and case-status, case-history, notices, commands, bookings, dead letters and
