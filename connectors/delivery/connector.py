@@ -210,7 +210,7 @@ class Connector:
             began = clock()
             try:
                 await partition.run()
-            except Exception as raised:
+            except Exception as raised:  # whatever ended it, the partition is taken again from what is committed, or halted
                 error = first_of(raised)
                 failures = 0 if clock() - began > FAILURES_WITHIN_S else failures
                 failures += not isinstance(error, Fenced | TransactionFailed | Unreachable)
