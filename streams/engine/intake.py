@@ -176,11 +176,12 @@ class Intake:
             self._buffers[topic].extend(records, self._fetch.positions[topic], size)
 
     def _wanted(self, needed: Sequence[str]) -> list[str]:
+        """Inputs to ask for: two batches are kept at hand, so that the next one is there when this one's transaction ends."""
         limits = self._config.limits
         return [
             topic
             for topic, buffer in self._buffers.items()
-            if topic in needed or (len(buffer) < limits.batch_records and buffer.bytes < limits.buffered_bytes)
+            if topic in needed or (len(buffer) < 2 * limits.batch_records and buffer.bytes < limits.buffered_bytes)
         ]
 
     def _long_poll_ms(self, wanted: Sequence[str], otherwise: int) -> int:

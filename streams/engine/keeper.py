@@ -7,6 +7,7 @@ alone; too many such failures, or a state of affairs only a person can mend → 
 
 import asyncio
 import logging
+import traceback
 from collections import Counter, deque
 from collections.abc import Awaitable, Callable
 from typing import Generic
@@ -124,7 +125,8 @@ class Keeper(Generic[State, Shared, Event]):
         self._metrics.transactions["aborted"] += 1
         cause = error.error if isinstance(error, ProcessorFailed) else error
         self._metrics.failures[type(cause).__name__] += 1
-        log.error("partition %d: %s", self.number, error, exc_info=cause)
+        # Where, but not what was said: the message of an exception may hold a debtor's data.
+        log.error("partition %d: %s\n%s", self.number, type(cause).__name__, "".join(traceback.format_tb(cause.__traceback__)))
         if isinstance(error, ProcessorFailed):
             self._culprits[error.culprit] += 1
             if self._culprits[error.culprit] > 1:
