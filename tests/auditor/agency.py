@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 PHASES = {"first_dunning": "FirstDunningPhase", "second_dunning": "SecondDunningPhase", "collection": "DebtCollection"}
 STATUS_REPLIES = (replies.CasePassed, replies.CaseAccepted, replies.CaseRejected, replies.CasePhaseChanged, replies.CaseClosed)
 KEPT = (replies.CaseDocumentAdded, replies.CaseMessageReceived, replies.CaseQuestionAsked)
+CHANGING = (billing.InvoiceCorrected, billing.InvoiceCancelled, billing.CreditNoteIssued, billing.CreditNoteCancelled)
 
 
 def case_open_minor(books: money.Books, case: Handover) -> int:
@@ -40,19 +41,26 @@ def reply(contract: Contract, event: Any, fact: Fact[Any]) -> None:
     if isinstance(event, replies.CaseQuestionAsked):
         contract.attention.raise_("question")
     if isinstance(event, replies.CasePaymentReceived):
-        _paid(contract, case, event, fact)
+        _paid(contract, case, fact)
     elif case.state in ("open", "rejected"):
         _answered(contract, case, event)
 
 
-def _paid(contract: Contract, case: Handover, event: replies.CasePaymentReceived, fact: Fact[Any]) -> None:
+def _paid(contract: Contract, case: Handover, fact: Fact[replies.CasePaymentReceived]) -> None:
     """Settles, unless a successful close has counted it."""
     if case.state != "successful":
-        data = event.data
+        data = fact.event.data
         dated = money.effective_date(data.value_date, fact.arrived_on)
         contract.decided.agency_payments.append(
             money.AgencyPayment(case.handover_id, data.payment_id, data.amount, dated, case.invoice_ids)
         )
+
+
+def paid_before(contract: Contract, case: Handover) -> None:
+    """What is told of a handover not yet known is kept and counts once it is (section 1)."""
+    for fact in contract.facts.of(replies.CasePaymentReceived):
+        if fact.event.data.handover_id == case.handover_id:
+            _paid(contract, case, fact)
 
 
 def _answered(contract: Contract, case: Handover, event: Any) -> None:
@@ -250,9 +258,8 @@ def _what_changed(contract: Contract, case: Handover, fact: Fact[Any], before: V
         was, is_now = before.receivables[one], now.receivables[one]
         if (was.principal, was.due_on) != (is_now.principal, is_now.due_on):
             return "claim_changed"
-        credited = isinstance(event, (billing.CreditNoteIssued, billing.CreditNoteCancelled))
         moved = before.books.principal[one] != now.books.principal[one] or before.books.open_costs(one) != now.books.open_costs(one)
-        if credited and moved and readings.GENERAL_CREDIT_NOTE_CHANGES_THE_CLAIM:
+        if isinstance(event, CHANGING) and moved and readings.WHAT_MOVES_MONEY_OF_THE_CASE_CHANGES_THE_CLAIM:
             return "claim_changed"
     return None
 

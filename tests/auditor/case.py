@@ -303,8 +303,8 @@ class Contract:
         attention.follow("own_error", days.own_errors(self.facts, view.day))
         attention.follow("dispute_upheld", days.upheld_in_force(self.facts, view.day))
         attention.follow("payout_unmatched", {"balance"} if money.agency_balance(self.facts, self.decided) < 0 else set())
-        if self.status != "Rejected":
-            attention.end(*(name for name in WAITING if not self._still_wait(view, name)))
+        waiting = WAITING - {"rejected"} if self.status == "Rejected" else WAITING
+        attention.end(*(name for name in waiting if not self._still_wait(view, name)))
         if any(view.rung(one) < len(view.policy.steps) for one in view.overdue()):
             attention.end("ladder_ended")
         agency.watch_answers(self, view)
@@ -387,6 +387,8 @@ class Contract:
             self.waiting.pop(invoice_id, None)
             self.exhausted.discard(invoice_id)
         self.current = Handover(made_of(self.key, self.cycle, self.attempt), self.cycle, account, tuple(covered), rung, view.day)
+        agency.paid_before(self, self.current)
+        view = self.view(view.day)
         self.current.reported = agency.already_counted(self, self.current, view)
         self.handovers.append(self.current)
         self.status = "ToBePassed"

@@ -163,10 +163,16 @@ def _earliest(pairs: Iterable[tuple[str, Fact[E]]]) -> dict[str, Fact[E]]:
     return first
 
 
+def failed(facts: Facts, received: Fact[PaymentReceived]) -> bool:
+    """A payment.failed later than its payment.received takes back what is left of it (section 2)."""
+    payment_id, time = received.event.data.payment_id, received.event.time
+    return any(fact.event.data.payment_id == payment_id and fact.event.time > time for fact in facts.of(PaymentFailed))
+
+
 def worth(facts: Facts, received: Fact[PaymentReceived]) -> int:
     """What a payment is worth: amount - refunds - chargebacks that are not reversed; nothing once it failed after it came (section 2)."""
     payment_id = received.event.data.payment_id
-    if any(fact.event.data.payment_id == payment_id and fact.event.time > received.event.time for fact in facts.of(PaymentFailed)):
+    if failed(facts, received):
         return 0
     refunded = sum(fact.event.data.amount for fact in facts.of(PaymentRefunded) if fact.event.data.payment_id == payment_id)
     taken_back = sum(

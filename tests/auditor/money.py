@@ -8,7 +8,7 @@ from typing import Literal, TypeAlias
 from schemas.billing import ChargebackReceived, InvoiceCorrected, PaymentReceived
 from tests.auditor import readings
 from tests.auditor.days import NEVER, OWN_ERROR, Hold
-from tests.auditor.facts import Fact, Facts, Receivable, receivables, reversed_chargebacks, valid_credit_notes, worth
+from tests.auditor.facts import Fact, Facts, Receivable, failed, receivables, reversed_chargebacks, valid_credit_notes, worth
 
 Component: TypeAlias = Literal["costs", "principal"]
 
@@ -89,7 +89,6 @@ class Source:
     key: str
     amount: int
     designated: tuple[tuple[str, int | None], ...] = ()
-    fixed: tuple[tuple[str, Component, int], ...] = ()
 
 
 @dataclass
@@ -141,7 +140,7 @@ def _left(entry: list[Cost | int]) -> int:
 
 
 def sources(facts: Facts, decided: Decided) -> list[Source]:
-    """Payments, agency payments, general credit notes and closes, in the order in which they settle."""
+    """Payments, agency payments and general credit notes, in the order in which they settle."""
     found = [_payment_source(facts, fact) for fact in facts.of(PaymentReceived) if fact.event.data.via != "agency"]
     found += [
         Source(note.day, 1, note.event.data.credit_note_id, f"credit note {note.event.data.credit_note_id}", note.event.data.amount)
@@ -149,7 +148,6 @@ def sources(facts: Facts, decided: Decided) -> list[Source]:
         if note.event.data.invoice_id is None
     ]
     found += _agency_sources(facts, decided)
-    found += [Source(close.dated, 0, close.handover_id, f"close {close.handover_id}", 0, fixed=close.parts) for close in decided.closes]
     return sorted(found, key=lambda source: (source.dated, source.rank, source.name))
 
 
@@ -189,8 +187,8 @@ def agency_worths(decided: Decided) -> list[tuple[AgencyPayment, int]]:
     left = {id(payment): payment.amount for payment in by_date if payment.amount > 0}
     for position, taken in enumerate(by_date):
         missing = -taken.amount
-        for earlier in reversed(by_date[:position]):
-            if missing > 0 and earlier.handover_id == taken.handover_id and earlier.amount > 0:
+        for earlier in reversed(by_date[:position]) if missing > 0 else ():
+            if earlier.handover_id == taken.handover_id and earlier.amount > 0:
                 part = min(missing, left[id(earlier)])
                 left[id(earlier)] -= part
                 missing -= part
@@ -219,9 +217,11 @@ def fold(facts: Facts, decided: Decided, costs: Iterable[Cost], principal_first:
         if cost.invoice_id in known and not known[cost.invoice_id].cancelled:
             books.costs[cost.invoice_id].append([cost, cost.amount])
     _write_off(books, facts, decided, until)
+    excess = _close(books, decided, until)
     money = [source for source in sources(facts, decided) if source.dated <= until]
-    days = sorted({source.dated for source in money} | {cost.dated for cost in dated_costs})
+    days = sorted({source.dated for source in money} | {cost.dated for cost in dated_costs} | set(excess))
     for day in days:
+        books.credit += excess.get(day, 0)
         _spread_credit(books, day)
         for source in money:
             if source.dated == day:
@@ -239,20 +239,25 @@ def _write_off(books: Books, facts: Facts, decided: Decided, until: date) -> Non
             books.written_off += books.pay_costs(one.invoice_id, one.costs, one.dated)
 
 
+def _close(books: Books, decided: Decided, until: date) -> dict[date, int]:
+    """What a close settled is settled, whoever pays when. Returns, by day, what exceeds principal or costs that are no longer owed."""
+    excess: dict[date, int] = {}
+    for close in decided.closes:
+        for invoice_id, component, amount in close.parts if close.dated <= until else ():
+            part = books.pay_principal(invoice_id, amount) if component == "principal" else books.pay_costs(invoice_id, amount, close.dated)
+            excess[close.dated] = excess.get(close.dated, 0) + amount - part
+    return excess
+
+
 def _settle(books: Books, source: Source) -> None:
     shares: dict[str, int] = books.settled.setdefault(source.key, {})
-    excess = 0
-    for invoice_id, component, amount in source.fixed:
-        part = books.pay_principal(invoice_id, amount) if component == "principal" else books.pay_costs(invoice_id, amount, source.dated)
-        shares[invoice_id] = shares.get(invoice_id, 0) + part
-        excess += amount - part
     left = source.amount
     for invoice_id, limit in source.designated:
         if invoice_id in books.receivables:
             part = books.pay(invoice_id, left if limit is None else min(left, limit), source.dated)
             shares[invoice_id] = shares.get(invoice_id, 0) + part
             left -= part
-    books.credit += excess + _settle_in_order(books, left, source.dated, shares)
+    books.credit += _settle_in_order(books, left, source.dated, shares)
     _spread_credit(books, source.dated)
 
 
@@ -320,7 +325,7 @@ def _reopened_by(facts: Facts, decided: Decided, principal_first: bool, fact: Fa
     source = _payment_source(facts, payment)
     if not readings.CHARGEBACK_FEES_SEE_EARLIER_ONES:
         earlier = [cost for cost in earlier if not cost.name.startswith("chargeback")]
-    books = fold(facts, decided, earlier, principal_first, stop_at=source.key)
+    books = fold(facts, decided, earlier, principal_first, until=source.dated, stop_at=source.key)
     named = [invoice_id for invoice_id, _ in source.designated if invoice_id in books.receivables]
     return named[0] if named else _first_settled(books, source.dated)
 
@@ -351,4 +356,5 @@ def agency_balance(facts: Facts, decided: Decided) -> int:
 def _remitted(facts: Facts, fact: Fact[PaymentReceived]) -> int:
     """What a payout counts for: what is left of it, and with it the fees that the agency kept; nothing if all of it was taken back."""
     left = worth(facts, fact)
-    return 0 if left == 0 < fact.event.data.amount else left + (fact.event.data.withheld or 0)
+    gone = failed(facts, fact) or left == 0 < fact.event.data.amount
+    return 0 if gone else left + (fact.event.data.withheld or 0)

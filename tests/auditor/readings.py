@@ -19,9 +19,10 @@ DESPITE_HOLD_COVERS_WHAT_IS_HELD_BY_ITSELF = True
 """Section 6: handover.ordered "covers all that is overdue" and is allowed in Held "with `despite_hold: true`"; what is held by itself is
 not overdue (section 3). True: with despite_hold it is covered too; False: only a hold of the whole contract is overridden."""
 
-GENERAL_CREDIT_NOTE_CHANGES_THE_CLAIM = True
+WHAT_MOVES_MONEY_OF_THE_CASE_CHANGES_THE_CLAIM = True
 """Section 6: a receivable's "principal or due date changed by correction, credit note, cancellation or write-off" is told to the agency.
-True: so is a credit note without invoice_id that settles part of the case; False: it changes no principal, so it is not told."""
+True: so is a credit note without invoice_id, or the correction of another receivable, that moves money onto or off the case; False: the
+principal is the same, so it is not told."""
 
 A_PAYMENT_MAY_REOPEN = False
 """Section 3: "is reopened by any fact (chargeback, refund, failed payment, correction, credit note cancelled; ...)". True: so does a
