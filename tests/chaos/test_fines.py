@@ -1,0 +1,61 @@
+"""Real cases through a worker on a real Kafka, from the command line: the same records as the replay without a broker."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from schemas import topics
+from tests.chaos.house import PARTITIONS, House, assert_clean, assert_same, by_key, said
+from tests.replay.cases import FINES, needs_fines
+
+pytestmark = [needs_fines, pytest.mark.timeout(600)]
+POLICY = """\
+policy: fines
+time_zone: Europe/Rome
+minimum_open: {EUR: 100}
+steps:
+  - {kind: remind, day: 5, level: 1}
+  - {kind: remind, day: 20, level: 2}
+  - {kind: hand_over, day: 40}
+"""
+BEFORE = "2006-07-18T00:00:00Z"
+DAYS = ("--tick", "12:00Z", "--until", "2010-06-30")
+
+
+def test_publish_and_drain_give_what_replay_gives(house: House) -> None:
+    policy, tenant = house.folder / "fines.yaml", house.folder / "comune.yaml"
+    policy.write_text(POLICY, encoding="utf-8")
+    tenant.write_text("tenant: comune\ndefault_policy: fines\n", encoding="utf-8")
+    house.run("topics", "create", "--partitions", str(PARTITIONS))
+    house.run("policy", "apply", str(policy), "--tenant", "comune", "--time", BEFORE)
+    house.run("tenant", "set", str(tenant), "--time", BEFORE)
+    published = json.loads(house.run("publish", str(FINES), *DAYS, "--json"))
+    house.drain()
+    house.run("replay", str(FINES), "--policy", str(policy), *DAYS, "--out", str(house.folder / "replayed"))
+
+    counts = {topic: _compared(house, topic) for topic in (topics.CASE_STATUS, topics.CASE_HISTORY, topics.NOTICES, topics.COMMANDS)}
+    assert not (house.folder / "replayed" / "dead-letters.jsonl").read_bytes()
+    verdict = house.audit()
+    told = ", ".join(f"{count} {topic}" for topic, count in counts.items())
+    print(f"{sum(published['records'].values())} events and {published['ticks']} ticks; equal to the replay: {told}; {said(verdict)}")
+    assert_clean(verdict)
+    assert counts[topics.CASE_STATUS] == 2_000
+
+
+def _compared(house: House, topic: str) -> int:
+    exported = house.folder / f"{topic}.jsonl"
+    house.run("export", topic, "--out", str(exported))
+    found, replayed = by_key(_records(exported)), by_key(_records(house.folder / "replayed" / f"{topic}.jsonl"))
+    if topic == topics.CASE_STATUS:
+        found, replayed = ({key: records[-1:] for key, records in of.items()} for of in (found, replayed))
+    assert_same(topic, found, replayed)
+    return sum(len(records) for records in replayed.values())
+
+
+def _records(file: Path) -> Iterator[tuple[str, Any]]:
+    with file.open(encoding="utf-8") as lines:
+        for line in map(json.loads, lines):
+            yield line["key"], (line["timestamp"], line["value"])
