@@ -35,7 +35,7 @@ class Account:
     @property
     def costs_open(self) -> int:
         """Costs not yet settled."""
-        return sum(left for _, left in self.costs)
+        return sum([left for _, left in self.costs]) if self.costs else 0
 
     @property
     def claim(self) -> int:
@@ -70,7 +70,7 @@ class Account:
             taken = self.take_principal(amount)
             taken += self.take_interest(amount - taken)
             return taken + self.take_costs(amount - taken, until)
-        taken = self.take_costs(amount, until)
+        taken = self.take_costs(amount, until) if self.costs else 0
         taken += self.take_interest(amount - taken)
         return taken + self.take_principal(amount - taken)
 

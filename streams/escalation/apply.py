@@ -13,6 +13,7 @@ from streams.escalation.calendar import microseconds
 from streams.escalation.due import due_ms
 from streams.escalation.evaluate import end_of_ladder, evaluate
 from streams.escalation.facts import Dispute, Resolution
+from streams.escalation.intake import Recognised
 from streams.escalation.outputs import Told
 from streams.escalation.settings import Shared
 from streams.escalation.settlement import Books
@@ -26,6 +27,7 @@ UNAPPLIED_MAX = 50
 UNNAMED = "?"
 """Stands for what has no id, or too many."""
 
+_NOTHING_KNOWN = Contract()
 _ORDER = frozenset({topics.INSTRUCTIONS, topics.REPLIES})
 _PAYMENTS = frozenset({"payment.received", "payment.failed", "payment.refunded", "chargeback.received", "chargeback.reversed"})
 _CLAIMS = frozenset({"invoice.corrected", "invoice.cancelled", "invoice.written_off", "credit_note.issued", "credit_note.cancelled"})
@@ -59,16 +61,18 @@ def unchanged(shared: Shared, key: str, contract: Contract, refused: tuple[str, 
 def apply(shared: Shared, key: str, contract: Contract | None, topic: str, event: Any, original: Original | None = None) -> Outcome:
     """Apply one event of an input topic to its contract (None: not known yet). `original` is the record, kept where it may yet become a
     dead letter."""
-    if contract is not None and intake.is_known(contract, event):
+    before = _NOTHING_KNOWN if contract is None else contract
+    recognised = intake.recognise(before, event)
+    if recognised.known and contract is not None:
         return unchanged(shared, key, contract)
-    before = contract or Contract()
-    moment_us = max(before.clock_us, microseconds(event.time))
-    turn = Turn(shared, key, before, moment_us, event.id, getattr(event.data, "by", None))
+    time_us = microseconds(event.time)
+    by = event.data.by if topic == topics.INSTRUCTIONS else None
+    turn = Turn(shared, key, before, max(before.clock_us, time_us), event.id, by)
     try:
         if contract is not None and (topic in _ORDER or event.type == "payment.received"):
             evaluate(turn)
             end_of_ladder(turn)
-        _admit(turn, topic, event, original)
+        _admit(turn, topic, event, time_us, recognised, original)
     except Refused as refusal:
         return _refuse(shared, key, contract, turn, refusal)
     evaluate(turn)
@@ -76,10 +80,11 @@ def apply(shared: Shared, key: str, contract: Contract | None, topic: str, event
     return _outcome(turn)
 
 
-def _admit(turn: Turn, topic: str, event: Any, original: Original | None) -> None:
+def _admit(turn: Turn, topic: str, event: Any, time_us: int, recognised: Recognised, original: Original | None) -> None:
     if event.type in EVENTS:
         raise Refused(NOT_SUPPORTED_YET, f"{event.type}: its rules come with a later version")
-    intake.refuse_conflict(turn.contract, event)
+    if recognised.conflict is not None:
+        intake.refuse_conflict(event, recognised.conflict)
     intake.refuse_too_many(turn.contract, event)
     intake.check_currency(turn, event, original)
     books = turn.books if event.type in _MAY_REOPEN and turn.contract.facts.invoices else None
@@ -91,8 +96,8 @@ def _admit(turn: Turn, topic: str, event: Any, original: Original | None) -> Non
     elif (order := _ORDERS.get(event.type)) is not None:
         order(turn, event.data)
     else:
-        intake.HANDLERS[event.type](turn, event.data, microseconds(event.time), event.id)
-    intake.remember(turn, event)
+        intake.HANDLERS[event.type](turn, event.data, time_us, event.id)
+    intake.remember(turn, event, recognised)
     if books is not None:
         _reopen(turn, books, event)
     if turn.contract.cases:

@@ -38,7 +38,9 @@ def move(turn: Turn, trigger: str, level: int | None = None) -> bool:
         return False
     if target != contract.status:
         attention.drop(turn, *attention.UNTIL_NEXT_STATUS)
-    turn.set(status=target, level=contract.level if level is None else level)
+    reached = contract.level if level is None else level
+    if (target, reached) != (contract.status, contract.level):
+        turn.set(status=target, level=reached)
     if not contract.begun and target != statuses.CLEAR:
         turn.set(begun=True, binding=turn.terms.binding)
     return True

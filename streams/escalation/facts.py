@@ -6,6 +6,7 @@ microseconds since 1970.
 """
 
 from datetime import date
+from operator import attrgetter
 
 from msgspec import Struct
 
@@ -191,9 +192,12 @@ class Facts(Struct, frozen=True, array_like=True):
     configurations: tuple[Configuration, ...] = ()
 
 
+_ALL = attrgetter(*Facts.__struct_fields__)
+
+
 def count(facts: Facts) -> int:
     """How many facts are known."""
-    return sum(len(getattr(facts, name)) for name in facts.__struct_fields__)
+    return sum(map(len, _ALL(facts)))
 
 
 def ended(endings: tuple[Ending, ...]) -> dict[str, int]:

@@ -7,10 +7,10 @@ there.
 from collections.abc import Callable
 from datetime import date
 from hashlib import blake2b
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, NoReturn
 
 import msgspec
-from msgspec.structs import astuple, replace
+from msgspec.structs import replace
 
 from schemas import billing
 from schemas.envelope import ContractEnvelope
@@ -31,6 +31,7 @@ from streams.escalation.facts import (
     Refund,
     Resolution,
     WriteOff,
+    count,
 )
 from streams.escalation.state import FACTS_MAX, RECEIVABLES_MAX, Contract, Original, Unpriced
 from streams.escalation.turn import Refused, Turn
@@ -59,6 +60,8 @@ IDENTITIES: dict[str, Identity] = {
 }
 """Everything else is known by (`source`, `id`)."""
 
+_PRICED = frozenset({"invoice.issued", "credit_note.issued", "payment.received"})
+"""Types whose data names a currency."""
 _UNSTATED = frozenset({"currency", "refunded_on", "from_"})
 """Values that an event need not say: then it does not contradict."""
 
@@ -75,31 +78,32 @@ def _digest(event: ContractEnvelope) -> bytes:
 # --- known, conflicting, too many
 
 
-def is_known(contract: Contract, event: Any) -> bool:
-    """Whether the event was applied before. Not if it is known with other values: that is for `refuse_conflict`."""
-    known = _known(contract, event)
-    if known is None:
-        return event.type not in IDENTITIES and _digest(event) in contract.seen
-    return _conflict(contract, event, known) is None
+class Recognised(NamedTuple):
+    """What is known of an event: applied before, or known with another value of `conflict`. `digest`: how it will be known."""
+
+    known: bool
+    conflict: str | None
+    digest: bytes | None
 
 
-def refuse_conflict(contract: Contract, event: Any) -> None:
-    """Raises Refused if the fact is known with another amount, currency or date."""
-    known = _known(contract, event)
-    if known is not None and (name := _conflict(contract, event, known)) is not None:
-        where = IDENTITIES[event.type].own_id
-        raise Refused("conflicting fact", f"{where} {getattr(event.data, where)}: known with another {name}; the first stays")
+_ARRIVED = Recognised(False, None, None)
 
 
-def _known(contract: Contract, event: Any) -> Any:
+def recognise(contract: Contract, event: Any) -> Recognised:
+    """Whether the event was applied before, or contradicts one that was."""
     named = IDENTITIES.get(event.type)
     if named is None:
-        return None
-    own_id = getattr(event.data, named.own_id)
-    for fact in getattr(contract.facts, named.kept_in):
-        if getattr(fact, named.own_id) == own_id and getattr(fact, "handover_id", None) == getattr(event.data, "handover_id", None):
-            return fact
-    return None
+        digest = _digest(event)
+        return Recognised(digest in contract.seen, None, digest)
+    kept = getattr(contract.facts, named.kept_in)
+    if kept:
+        data = event.data
+        own_id = getattr(data, named.own_id)
+        for fact in kept:
+            if getattr(fact, named.own_id) == own_id and (named.kept_in != "agency_payments" or fact.handover_id == data.handover_id):
+                conflict = _conflict(contract, event, fact)
+                return Recognised(conflict is None, conflict, None)
+    return _ARRIVED
 
 
 def _conflict(contract: Contract, event: Any, known: Any) -> str | None:
@@ -112,20 +116,26 @@ def _conflict(contract: Contract, event: Any, known: Any) -> str | None:
     return None
 
 
+def refuse_conflict(event: Any, conflict: str) -> NoReturn:
+    """Raises Refused: the fact is known with another amount, currency or date."""
+    where = IDENTITIES[event.type].own_id
+    raise Refused("conflicting fact", f"{where} {getattr(event.data, where)}: known with another {conflict}; the first stays")
+
+
 def refuse_too_many(contract: Contract, event: Any) -> None:
     """Raises Refused if the contract holds as much as one state can."""
     if event.type == "invoice.issued" and len(contract.facts.invoices) >= RECEIVABLES_MAX:
         raise Refused("too many receivables", f"a contract has at most {RECEIVABLES_MAX}")
-    if len(contract.seen) + sum(map(len, astuple(contract.facts))) >= FACTS_MAX:
+    if len(contract.seen) + count(contract.facts) >= FACTS_MAX:
         raise Refused("too many facts", f"a contract has at most {FACTS_MAX} events; publish what follows under another contract")
 
 
-def remember(turn: Turn, event: Any) -> None:
+def remember(turn: Turn, event: Any, recognised: Recognised) -> None:
     """Know the event when it comes again."""
-    if event.type not in IDENTITIES:
-        turn.set(seen=(*turn.contract.seen, _digest(event)))
-    name = identity(event.source, event.id)
-    if name in turn.contract.unapplied:
+    if recognised.digest is not None:
+        turn.set(seen=(*turn.contract.seen, recognised.digest))
+    if turn.contract.unapplied:
+        name = identity(event.source, event.id)
         turn.set(unapplied=tuple(one for one in turn.contract.unapplied if one != name))
 
 
@@ -134,7 +144,7 @@ def remember(turn: Turn, event: Any) -> None:
 
 def check_currency(turn: Turn, event: Any, original: Original | None) -> None:
     """A contract has the currency of its first invoice. Raises Refused for another."""
-    currency = getattr(event.data, "currency", None)
+    currency = event.data.currency if event.type in _PRICED else None
     if currency is None:
         return
     contract = turn.contract

@@ -10,12 +10,14 @@ An `Account` changes while its fold runs and not after; whoever gets `Books` onl
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from operator import itemgetter
 from typing import NamedTuple
 
 from streams.escalation.accounts import Account, Cost, accounts_of
 from streams.escalation.facts import AgencyPayment, Allocated, Chargeback, Facts, Payment, Portion, ended
 from streams.escalation.state import Case, Fixed, Reminder
 
+_BY_DAY_KIND_AND_ID = itemgetter(0, 1, 2)
 CLOSE, AGENCY_PAYMENT, CREDIT_NOTE, PAYMENT = "case.closed", "case.payment_received", "credit_note.issued", "payment.received"
 """Kinds of money. Within a day they settle in this order, that of their names."""
 
@@ -64,22 +66,33 @@ class Ledger(NamedTuple):
     principal_first: bool
     exempt: Callable[[str, date], bool]
 
+    @property
+    def has_money(self) -> bool:
+        """Whether there is anything that settles, or was set aside."""
+        facts = self.facts
+        return bool(facts.payments or facts.credit_notes or facts.agency_payments or facts.write_offs or self.fixed)
+
 
 def books(ledger: Ledger) -> Books:
     """What is owed by the facts known now."""
-    fees = _owed_fees(ledger)
+    fees = _owed_fees(ledger) if ledger.reminders else []
     reopened = _reopened(ledger, fees)
-    return _fold(ledger, (*fees, *_chargeback_costs(ledger.facts, reopened)), None, reopened)
+    costs = (*fees, *_chargeback_costs(ledger.facts, reopened)) if reopened else fees
+    result = _fold(ledger, costs, None)
+    result.reopened_first = reopened
+    return result
 
 
 def _owed_fees(ledger: Ledger) -> list[Cost]:
     """A fee is owed if, without it, principal was open at the end of its day; earlier fees decided first."""
     fees: list[Cost] = []
+    if not any(reminder.fee for reminder in ledger.reminders):
+        return fees
     for reminder in sorted(ledger.reminders, key=lambda reminder: (reminder.day, reminder.cycle, reminder.step)):
         if reminder.fee and not reminder.skipped and not ledger.exempt(reminder.anchor, reminder.day):
             reopened = _reopened(ledger, fees)
             costs = (*fees, *_chargeback_costs(ledger.facts, reopened))
-            if _fold(ledger, costs, reminder.day, reopened).accounts[reminder.anchor].open > 0:
+            if _fold(ledger, costs, reminder.day).accounts[reminder.anchor].open > 0:
                 fees.append(Cost(reminder.anchor, reminder.day, reminder.fee))
     return fees
 
@@ -114,7 +127,7 @@ def _reopened(ledger: Ledger, fees: Sequence[Cost]) -> dict[str, str]:
     days = {payment.payment_id: payment.counts_on for payment in facts.payments}
     found: dict[str, str] = {}
     for day in sorted({days[one.payment_id] for one in facts.chargebacks if one.payment_id in days}):
-        first = _fold(ledger, tuple(fees), day, {}).reopened_first
+        first = _fold(ledger, tuple(fees), day).reopened_first
         of_day = (one for one in facts.chargebacks if days.get(one.payment_id) == day)
         found.update({one.chargeback_id: first[one.chargeback_id] for one in of_day if one.chargeback_id in first})
     return found
@@ -150,6 +163,8 @@ def _taken_back(facts: Facts, invoice_id: str, time_us: int) -> bool:
 def _put_aside(ledger: Ledger, accounts: dict[str, Account], until: date | None) -> Iterator[Money]:
     """Take what was fixed from the accounts. Of a close, what exceeds a receivable that was lowered since flows on; a write-off was
     never money, so nothing of it does."""
+    if not (ledger.facts.write_offs or ledger.fixed):
+        return
     for aside in sorted(_set_aside(ledger), key=lambda aside: aside[:3]):
         if until is not None and aside.day > until:
             continue
@@ -173,6 +188,8 @@ def _put_aside(ledger: Ledger, accounts: dict[str, Account], until: date | None)
 
 def net_payments(facts: Facts) -> dict[str, int]:
     """What each received payment is worth: less refunds and chargebacks that stand, nothing once it failed after it was received."""
+    if not (facts.refunds or facts.chargebacks or facts.failures):
+        return {payment.payment_id: payment.amount for payment in facts.payments}
     taken: dict[str, int] = {}
     for refund in facts.refunds:
         taken[refund.payment_id] = taken.get(refund.payment_id, 0) + refund.amount
@@ -226,6 +243,8 @@ def _moneys(ledger: Ledger, accounts: dict[str, Account]) -> Iterator[Money]:
 
 def _agency_balance(ledger: Ledger) -> int:
     facts = ledger.facts
+    if not (ledger.fixed or facts.agency_payments or any(payment.via_agency for payment in facts.payments)):
+        return 0
     balance = sum(
         portion.principal + portion.costs + portion.interest
         for fixed in ledger.fixed
@@ -247,30 +266,37 @@ def _agency_balance(ledger: Ledger) -> int:
 # --- the fold
 
 
-def _fold(ledger: Ledger, costs: Sequence[Cost], until: date | None, reopened: dict[str, str]) -> Books:
+def _fold(ledger: Ledger, costs: Sequence[Cost], until: date | None) -> Books:
     """Settle in order. With `until`, only by money and write-offs dated up to that day."""
     accounts = accounts_of(ledger.facts)
-    for cost in sorted(costs, key=lambda cost: cost.day):
+    for cost in sorted(costs, key=lambda cost: cost.day) if costs else ():
         account = accounts.get(cost.invoice_id)
         if account is not None and not account.cancelled:
             account.costs.append((cost.day, cost.amount))
-    result = Books(accounts, reopened_first=dict(reopened))
-    moneys = [*_put_aside(ledger, accounts, until), *_moneys(ledger, accounts)]
-    ordered = tuple(accounts.values())
-    pool: list[Money] = []
-    for money in sorted(moneys, key=lambda money: money[:3]):
-        if until is None or money.day <= until:
-            _settle(ledger, result, ordered, money, pool)
-    _settle_from(pool, result, ordered, None, ledger.principal_first)
-    result.credit = sum(money.amount for money in pool)
-    result.written_off = sum(account.written_off for account in ordered)
-    if until is None:
-        result.agency_balance = _agency_balance(ledger)
+    result = Books(accounts)
+    if ledger.has_money:
+        _apply_money(ledger, result, until)
+        if until is None:
+            result.agency_balance = _agency_balance(ledger)
     return result
 
 
+def _apply_money(ledger: Ledger, result: Books, until: date | None) -> None:
+    moneys = [*_put_aside(ledger, result.accounts, until), *_moneys(ledger, result.accounts)]
+    ordered = tuple(result.accounts.values())
+    pool: list[Money] = []
+    for money in sorted(moneys, key=_BY_DAY_KIND_AND_ID) if len(moneys) > 1 else moneys:
+        if until is None or money.day <= until:
+            _settle(ledger, result, ordered, money, pool)
+    if pool:
+        _settle_from(pool, result, ordered, None, ledger.principal_first)
+        result.credit = sum(money.amount for money in pool)
+    result.written_off = sum(account.written_off for account in ordered)
+
+
 def _settle(ledger: Ledger, result: Books, ordered: Sequence[Account], money: Money, pool: list[Money]) -> None:
-    _settle_from(pool, result, ordered, money.day, ledger.principal_first)
+    if pool:
+        _settle_from(pool, result, ordered, money.day, ledger.principal_first)
     if money.kind == PAYMENT and ledger.facts.chargebacks:
         _note_reopened(ledger.facts, result, ordered, money)
     left = money.amount
@@ -299,12 +325,14 @@ def _spread(result: Books, ordered: Sequence[Account], money: Money, amount: int
     """Settle due receivables with open principal, then what else is left on due ones, then those not yet due; `day` None: all are due."""
     left = amount
     for account in ordered:
-        if left and account.open and (day is None or account.due_on <= day):
+        if account.open and (day is None or account.due_on <= day):
             taken = account.take_principal(left) if principal_first else account.take(left, day, principal_first)
             _note(result, account, money, taken)
             left -= taken
+            if not left:
+                return amount
     for account in ordered:
-        if left and (day is None or account.due_on <= day):
+        if (account.costs or account.interest) and (day is None or account.due_on <= day):
             taken = account.take_extras(left, day, principal_first)
             _note(result, account, money, taken)
             left -= taken

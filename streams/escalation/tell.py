@@ -1,6 +1,6 @@
 """Telling: the outputs' data, in the keys and the order of their schemas. Nothing is decided here."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import UTC, date, datetime, timedelta
 from hashlib import blake2b
 from typing import Any
@@ -61,51 +61,50 @@ def history(turn: Turn) -> None:
 
 def status(turn: Turn) -> None:
     """Tell how the contract stands, if anything of it but interest changed."""
-    values = _row(turn)
+    accounts = turn.books.accounts.values()
+    rungs = {standing.invoice_id: standing.rung for standing in turn.contract.standings}
+    listed = [_receivable(account, rungs) for account in accounts if account.claim > 0][:RECEIVABLES_MAX]
+    values = _row(turn, accounts, listed)
     shown = blake2b(msgspec.msgpack.encode(values), digest_size=16).digest()
     if shown == turn.contract.shown:
         return
-    turn.set(shown=shown)
     data = dict(zip(_ROW, values, strict=True))
-    data["interest"] = sum(account.interest for account in turn.books.accounts.values())
-    data["receivables"] = [_receivable(*listed) for listed in _listed(turn)]
+    data["interest"] = sum([account.interest for account in accounts])
+    for row in listed:
+        row["interest"] = turn.books.accounts[row["invoice_id"]].interest
+    turn.set(shown=shown)
     turn.tell(outputs.STATUS, data)
 
 
-def _row(turn: Turn) -> tuple[Any, ...]:
+def _row(turn: Turn, accounts: Iterable[Account], listed: list[dict[str, Any]]) -> tuple[Any, ...]:
     """The row's values in order; interest, which changes by itself, stands as 0."""
     contract, seen, case = turn.contract, turn.view, turn.case
-    accounts = seen.books.accounts.values()
+    books = seen.books
     coming = ladder.next_step(contract, seen, turn.rules) if contract.status in CLIMBING else None
+    changes = contract.changes
     return (
         contract.status,
         contract.level,
         rung(turn),
         contract.cycle,
-        sum(account.open for account in accounts),
-        seen.overdue_amount,
+        sum([account.open for account in accounts]),
+        seen.overdue_amount if seen.overdue else 0,
         contract.currency,
-        sum(account.costs_open for account in accounts),
+        sum([account.costs_open for account in accounts if account.costs]),
         0,
-        seen.books.credit,
-        max(0, seen.books.agency_balance),
-        seen.books.written_off,
-        case.agency if case else None,
-        case.account if case else None,
-        case.handover_id if case else None,
-        case.case_id if case else None,
-        case.stage if case else None,
-        _holds(turn),
+        books.credit,
+        max(0, books.agency_balance),
+        books.written_off,
+        *((case.agency, case.account, case.handover_id, case.case_id, case.stage) if case else (None, None, None, None, None)),
+        _holds(turn) if turn.spans else (),
         (),
         contract.attention,
         ladder.waiting_for(contract, coming, turn.day) if coming else (),
-        coming.number if coming else None,
-        coming.step.kind if coming else None,
-        coming.on if coming else None,
-        moment(contract.changes[-1].at_us) if contract.changes else None,
+        *((coming.number, coming.step.kind, coming.on) if coming else (None, None, None)),
+        moment(changes[-1].at_us) if changes else None,
         contract.version,
-        tuple({"changed_at": moment(one.at_us), "to": one.to, "dunning_level": one.level} for one in contract.changes),
-        [(account.invoice.invoice_id, account.due_on, account.open, account.costs_open, up) for account, up in _listed(turn)],
+        [{"changed_at": moment(one.at_us), "to": one.to, "dunning_level": one.level} for one in changes],
+        listed,
         None,
     )
 
@@ -126,21 +125,15 @@ def _holds(turn: Turn) -> list[dict[str, Any]]:
     ]
 
 
-def _listed(turn: Turn) -> list[tuple[Account, int]]:
-    """The open receivables that the row names, with their rungs."""
-    rungs = {standing.invoice_id: standing.rung for standing in turn.contract.standings}
-    accounts = [account for account in turn.books.accounts.values() if account.claim > 0]
-    return [(account, rungs.get(account.invoice.invoice_id, 0)) for account in accounts[:RECEIVABLES_MAX]]
-
-
-def _receivable(account: Account, up: int) -> dict[str, Any]:
+def _receivable(account: Account, rungs: dict[str, int]) -> dict[str, Any]:
+    invoice_id = account.invoice.invoice_id
     return {
-        "invoice_id": account.invoice.invoice_id,
+        "invoice_id": invoice_id,
         "due_on": account.due_on,
         "open": account.open,
         "costs": account.costs_open,
-        "interest": account.interest,
-        "rung": up,
+        "interest": 0,
+        "rung": rungs.get(invoice_id, 0),
     }
 
 
