@@ -16,7 +16,7 @@ import faust
 import mode
 import structlog
 import uvloop
-from faust.app import BootStrategy
+from faust.app import BootStrategy as StockBootStrategy
 
 from streams.engine.engine import Engine
 from streams.engine.errors import EngineError
@@ -42,7 +42,7 @@ class Shell(faust.App):
 
     logger = UNHEARD
 
-    class BootStrategy(BootStrategy):
+    class BootStrategy(StockBootStrategy):
         enable_kafka = False
 
 
