@@ -4,6 +4,7 @@ The same processor, driven on the same bytes in the same order as the engine dri
 is what stands here, record for record. Preview and backtest are this with another source of ticks.
 """
 
+import logging
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
@@ -21,6 +22,8 @@ from streams.escalation import settings
 from streams.escalation.calendar import local
 from streams.escalation.state import Contract
 from streams.processor import EscalationProcessor
+
+log = logging.getLogger(__name__)
 
 NOON: Final = time(12)
 SOURCE: Final = "/mahnlauf/replay"
@@ -167,11 +170,16 @@ class _Partition:
         elif isinstance(decoded, Broadcast):
             self._broadcast(record, decoded.event)
         else:
-            self._visit_due(decoded)
+            self._visit_due(record, decoded)
 
     def _keyed(self, record: Record, event: Any) -> None:
         assert record.key is not None
-        applied = self._processor.apply(self._shared, record.key, self._states.get(record.key), event, record)
+        try:
+            applied = self._processor.apply(self._shared, record.key, self._states.get(record.key), event, record)
+        except Exception as error:  # a worker would bury the record too, and go on
+            log.exception("the rules failed at a record of %s", record.topic)
+            self._poisoned(record, deadletter.of_exception(error), deadletter.APPLY)
+            return
         self._take(record.key, applied)
         if applied.refused is not None:
             self._poisoned(record, applied.refused, deadletter.APPLY)
@@ -193,7 +201,7 @@ class _Partition:
         if applied.refused is not None:
             self._letter(record, applied.refused, deadletter.APPLY)
 
-    def _visit_due(self, tick: Tick[Any]) -> None:
+    def _visit_due(self, record: Record, tick: Tick[Any]) -> None:
         shared = self._processor.begin_tick(self._shared, tick.event)
         if shared is None:
             return
@@ -201,7 +209,16 @@ class _Partition:
         self._result.ticks += 1
         self._ticked_us.append(1000 * tick.now_ms)
         for key in sorted({*self._due(tick.now_ms), *self._revisited()}):
-            self._take(key, self._processor.visit(shared, key, self._states[key], tick.event))
+            self._visit(record, key, tick.event)
+
+    def _visit(self, record: Record, key: bytes, event: Any) -> None:
+        try:
+            applied = self._processor.visit(self._shared, key, self._states[key], event)
+        except Exception as error:
+            log.exception("the rules failed at a tick")
+            self._poisoned(record._replace(key=key), deadletter.of_exception(error), deadletter.VISIT)
+            return
+        self._take(key, applied)
 
     def _due(self, now_ms: int) -> Iterator[bytes]:
         while self._heap and self._heap[0][0] <= now_ms:

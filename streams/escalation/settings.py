@@ -232,14 +232,14 @@ class SettingsRefused(Exception):
 
 
 def for_everyone(policies: tuple[Policy, ...]) -> TenantState:
-    """Policies that count for every tenant, the first as the default. Raises SettingsRefused."""
+    """Policies that count for every tenant, the first as the default: version 0, before those a tenant counts. Raises SettingsRefused."""
     for policy in policies:
         _refuse_unsupported(policy)
     if not policies:
         return TenantState()
     return TenantState(
         default_policy=policies[0].policy,
-        policies={policy.policy: Versions((_version_of(policy, 1),)) for policy in policies},
+        policies={policy.policy: Versions((_version_of(policy, 0),)) for policy in policies},
     )
 
 

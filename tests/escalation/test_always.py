@@ -1,6 +1,7 @@
 """What always holds, whatever comes in which order: sums to the cent, the same end for every order of arrival, duplicates without a trace,
 each step once, nothing to the debtor while held, ids that never change."""
 
+from collections import Counter
 from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import Any
@@ -239,19 +240,17 @@ def test_ids_are_unique_and_stable(events: list[Event]) -> None:
 @given(facts(holds, orders, replies, most=12), st.integers(1, 45))
 def test_each_step_once_a_receivable_and_cycle_and_none_while_held(events: list[Event], every_days: int) -> None:
     one = live(events, every_days=every_days)
-    covered: set[tuple[int, int, str]] = set()
-    version_status = {out.data["version"]: out.data["to"] for out in one.of("case_history.recorded")}
-    assert one.state is not None or not one.outs
-    for reminder in one.state.reminders if one.state is not None else ():
-        for invoice_id in reminder.covered:
-            assert (reminder.cycle, reminder.step, invoice_id) not in covered or invoice_id != reminder.anchor
-            covered.add((reminder.cycle, reminder.step, invoice_id))
+    reminders = one.state.reminders if one.state is not None else ()
+    anchored = [(reminder.cycle, reminder.step, reminder.anchor) for reminder in reminders]
+    assert len(set(anchored)) == len(anchored)
+    climbed = Counter((reminder.cycle, invoice_id) for reminder in reminders for invoice_id in reminder.covered)
+    assert max(climbed.values(), default=0) <= 2  # the ladder has two reminders
+    stood = {out.data["version"]: out.data["to"] for out in one.of("case_history.recorded")}
     for out in one.of("notice.reminder"):
-        assert version_status[out.data["version"]] == "Reminded"
+        assert stood[out.data["version"]] == "Reminded"
         assert out.data["amount"] > 0
-    taken = [out.time.date() for out in one.outs if out.type in ("notice.reminder", "case.submit")]
-    assert len(one.reminders) == len({on for on, _ in one.reminders})
-    assert taken == sorted(taken)
+    days_taken = [out.time.date() for out in one.outs if out.type == "notice.reminder"]
+    assert len(set(days_taken)) == len(days_taken)
 
 
 @slow
