@@ -112,11 +112,11 @@ class Contract:
             return []
         before, touched = self.clock, False
         try:
-            self._check_at_the_door(same, event)
             self.clock = event.time if not self.known else max(before, event.time)
             if self.known and (topic in EVALUATED_FIRST or isinstance(event, billing.PaymentReceived)):
                 self._evaluate(self.today(), event.id, _by(event))
                 touched = self._write_status(self.today(), only_ask=True)
+            self._check_at_the_door(same, event)
             dropped = self._apply(topic, event)
         except Refused as refusal:
             self.clock = self.clock if touched else before
