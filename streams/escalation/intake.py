@@ -212,7 +212,8 @@ def invoice_corrected(turn: Turn, data: billing.InvoiceCorrectedData, time_us: i
 
 
 def invoice_cancelled(turn: Turn, data: billing.InvoiceCancelledData, time_us: int, event_id: str) -> None:
-    _end(turn, "cancelled_invoices", data.invoice_id, time_us)
+    # Each is kept: what is cancelled again after it was disputed was corrected after it was disputed.
+    _add(turn, "cancelled_invoices", Ending(data.invoice_id, time_us))
 
 
 def invoice_written_off(turn: Turn, data: billing.InvoiceWrittenOffData, time_us: int, event_id: str) -> None:
