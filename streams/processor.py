@@ -129,13 +129,19 @@ _SETTINGS: dict[type, Any] = {
 
 
 def _applied(key: bytes, outcome: core.Outcome) -> Applied[Contract]:
-    records = tuple(_output(key, told) for told in outcome.told)
-    letters = tuple(
-        deadletter.letter(Record(*msgspec.structs.astuple(original)), Poison(reason, detail), deadletter.APPLY, topics.DEAD_LETTERS_SUFFIX)
-        for original, reason, detail in outcome.returned
-    )
+    told: tuple[Output, ...] = ()
+    if outcome.told:
+        tenant, subject = key.decode().split("/", 1)
+        told = tuple(_output(key, tenant, subject, one) for one in outcome.told)
+    if outcome.returned:
+        told = (*(_letter(*returned) for returned in outcome.returned), *told)
     refused = Poison(*outcome.refused) if outcome.refused is not None else None
-    return Applied(outcome.contract, (*letters, *records), outcome.due_ms, refused)
+    return Applied(outcome.contract, told, outcome.due_ms, refused)
+
+
+def _letter(original: Original, reason: str, detail: str) -> Output:
+    record = Record(*msgspec.structs.astuple(original))
+    return deadletter.letter(record, Poison(reason, detail), deadletter.APPLY, topics.DEAD_LETTERS_SUFFIX)
 
 
 class _Envelope(msgspec.Struct):
@@ -151,11 +157,10 @@ class _Envelope(msgspec.Struct):
     data: dict[str, Any]
 
 
-def _output(key: bytes, told: Told) -> Output:
-    tenant, subject = key.decode().split("/", 1)
+def _output(key: bytes, tenant: str, subject: str, told: Told) -> Output:
     time = _EPOCH + timedelta(microseconds=told.time_us)
     value = _ENCODER.encode(_Envelope("1.0", told.id, SOURCE, time, subject, tenant, told.kind, told.data))
-    return Output(outputs.TOPICS[told.kind], key, value, told.time_us // 1000, latest_only=told.kind == outputs.STATUS, kind=told.kind)
+    return Output(outputs.TOPICS[told.kind], key, value, told.time_us // 1000, latest_only=told.kind == outputs.STATUS)
 
 
 class _Naming(msgspec.Struct):

@@ -133,7 +133,7 @@ def refuse_too_many(contract: Contract, event: Any) -> None:
 def remember(turn: Turn, event: Any, recognised: Recognised) -> None:
     """Know the event when it comes again."""
     if recognised.digest is not None:
-        turn.set(seen=(*turn.contract.seen, recognised.digest))
+        turn.contract = replace(turn.contract, seen=(*turn.contract.seen, recognised.digest))
     if turn.contract.unapplied:
         name = identity(event.source, event.id)
         turn.set(unapplied=tuple(one for one in turn.contract.unapplied if one != name))

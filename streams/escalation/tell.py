@@ -6,6 +6,7 @@ from hashlib import blake2b
 from typing import Any
 
 import msgspec
+from msgspec.structs import replace
 
 from schemas.status import RECEIVABLES_MAX
 from streams.escalation import ladder, outputs
@@ -39,7 +40,7 @@ def history(turn: Turn) -> None:
     if now == turn.noted:
         return
     change = Change(contract.clock_us, contract.status, contract.level)
-    turn.set(version=contract.version + 1, changes=(*contract.changes[-_FEW + 1 :], change))
+    turn.contract = replace(contract, version=contract.version + 1, changes=(*contract.changes[-_FEW + 1 :], change))
     data = {
         "changed_at": moment(contract.clock_us),
         "from": turn.noted[0],
@@ -72,7 +73,7 @@ def status(turn: Turn) -> None:
     data["interest"] = sum([account.interest for account in accounts])
     for row in listed:
         row["interest"] = turn.books.accounts[row["invoice_id"]].interest
-    turn.set(shown=shown)
+    turn.contract = replace(turn.contract, shown=shown)
     turn.tell(outputs.STATUS, data)
 
 

@@ -72,7 +72,7 @@ class Turn:
     def set(self, **changes: Any) -> None:
         """Change fields of the contract, and forget what was worked out from them."""
         self.contract = replace(self.contract, **changes)
-        if not changes.keys().isdisjoint(DECIDES_MONEY):
+        if not DECIDES_MONEY.isdisjoint(changes):
             self._books = self._view = None
         if "facts" in changes:
             self._spans = None
