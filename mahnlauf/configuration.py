@@ -31,7 +31,7 @@ from schemas.ids import NAMESPACE
 from schemas.policy import Policy
 from schemas.timers import PolicyApplied, PolicyAppliedData, PolicyWithdrawn, PolicyWithdrawnData, TenantConfigured
 from streams.engine.cluster import Connection
-from streams.engine.errors import Fenced
+from streams.engine.errors import Fenced, TransactionFailed
 from streams.engine.protocol import Output
 from streams.engine.transaction import TransactionalWriter
 
@@ -139,7 +139,7 @@ async def _change(
                 record = Output(topic, key.encode(), value, timestamp_ms(event.time))
                 await writer.commit([record, *broadcast(event, range(await writer.partitions(topics.TIMERS)))])
             return result
-        except Fenced:
+        except (Fenced, TransactionFailed):  # a broker that is fencing may answer with an error of its own
             await asyncio.sleep(random.uniform(0, 0.1 * (attempt + 1)))
         finally:
             await writer.stop()

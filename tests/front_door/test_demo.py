@@ -18,12 +18,25 @@ GONE_WITHIN_S = 30.0
 pytestmark = pytest.mark.skipif(not Path("/proc/self/cmdline").exists(), reason="looks for processes in /proc")
 
 
+def _heed_interrupts() -> None:
+    """A shell that runs the tests in the background lets them, and so the demo, ignore Ctrl-C."""
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
+
+
 @contextmanager
 def _demo(tmp_path: Path, *words: str) -> Iterator[subprocess.Popen[str]]:
     """A demo that keeps everything it makes below `tmp_path`."""
     command = [sys.executable, "-m", "mahnlauf", "demo", *words]
     env = {**os.environ, "TMPDIR": str(tmp_path)}
-    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, env=env, start_new_session=True) as process:
+    with subprocess.Popen(
+        command,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.STDOUT,
+        text=True,
+        env=env,
+        start_new_session=True,
+        preexec_fn=_heed_interrupts,  # noqa: PLW1509  # no threads here yet
+    ) as process:
         try:
             yield process
         finally:
