@@ -56,6 +56,8 @@ class House:
         self.folder = folder
         self.workers: list[Worker] = []
         self._files = 0
+        self._runner = asyncio.Runner()
+        self._clock: Sender | None = None
 
     # --- the command line
 
@@ -101,11 +103,12 @@ class House:
 
     def tick(self, moments: Sequence[datetime]) -> None:
         """Ticks, and nothing else."""
-        asyncio.run(self._tick(moments))
+        self._runner.run(self._tick(moments))
 
     async def _tick(self, moments: Sequence[datetime]) -> None:
-        async with Sender(self.connection) as sender:
-            await sender.broadcast([(clock_ticked(moment), round(moment.timestamp() * 1000)) for moment in moments])
+        if self._clock is None:
+            self._clock = await Sender(self.connection).__aenter__()
+        await self._clock.broadcast([(clock_ticked(moment), round(moment.timestamp() * 1000)) for moment in moments])
 
     # --- workers
 
@@ -132,6 +135,9 @@ class House:
                 worker.go_on()
                 worker.process.kill()
                 worker.process.wait()
+        if self._clock is not None:
+            self._runner.run(self._clock.__aexit__())
+        self._runner.close()
 
     # --- what the cluster holds
 

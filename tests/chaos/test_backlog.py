@@ -6,6 +6,7 @@ import pytest
 
 from tests.chaos.cases import stories
 from tests.chaos.house import House, assert_clean, assert_like_replay, said
+from tests.chaos.telling import tell
 from tests.chaos.waiting import until
 
 pytestmark = pytest.mark.timeout(600)
@@ -36,7 +37,7 @@ def test_a_worker_that_was_down_for_days_gives_what_one_that_keeps_up_gives(hous
     counts = assert_like_replay(house, cases.replayed())
     verdict = house.audit()
     away = ", ".join(f"{pieces[first].lines[0].moment.date()} to {pieces[first].until}" for first in sorted(absences))
-    print(f"seed {seed}: away {away}; equal to the replay: {counts}; {said(verdict)}")
+    tell(f"seed {seed}: away {away}; equal to the replay: {counts}; {said(verdict)}")
     assert_clean(verdict)
 
 
@@ -48,5 +49,5 @@ def test_a_backlog_gives_what_a_worker_that_keeps_up_gives(house: House) -> None
     house.drain(batch_records="50")
     counts = assert_like_replay(house, cases.replayed())
     verdict = house.audit()
-    print(f"a backlog of {len(cases.lines)} events: equal to the replay: {counts}; {said(verdict)}")
+    tell(f"a backlog of {len(cases.lines)} events: equal to the replay: {counts}; {said(verdict)}")
     assert_clean(verdict)

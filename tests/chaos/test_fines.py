@@ -9,6 +9,7 @@ import pytest
 
 from schemas import topics
 from tests.chaos.house import PARTITIONS, House, assert_clean, assert_same, by_key, said
+from tests.chaos.telling import tell
 from tests.replay.cases import FINES, needs_fines
 
 pytestmark = [needs_fines, pytest.mark.timeout(600)]
@@ -40,7 +41,7 @@ def test_publish_and_drain_give_what_replay_gives(house: House) -> None:
     assert not (house.folder / "replayed" / "dead-letters.jsonl").read_bytes()
     verdict = house.audit()
     told = ", ".join(f"{count} {topic}" for topic, count in counts.items())
-    print(f"{sum(published['records'].values())} events and {published['ticks']} ticks; equal to the replay: {told}; {said(verdict)}")
+    tell(f"{sum(published['records'].values())} events and {published['ticks']} ticks; equal to the replay: {told}; {said(verdict)}")
     assert_clean(verdict)
     assert counts[topics.CASE_STATUS] == 2_000
 

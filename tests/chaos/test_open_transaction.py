@@ -7,6 +7,7 @@ from schemas import topics
 from tests.chaos.acme import DAY_BEFORE, DAYS, POLICY, STEP, in_partition, invoice, payment, producer, send
 from tests.chaos.cases import Cases
 from tests.chaos.house import PARTITIONS, House, assert_clean, said
+from tests.chaos.telling import tell
 from tests.chaos.waiting import until
 
 pytestmark = pytest.mark.timeout(300)
@@ -50,7 +51,7 @@ def test_a_payment_behind_an_open_transaction_counts_before_the_step(house: Hous
     reminded = {line["key"] for line in house.exported(topics.NOTICES)}
     rows = {key: row["data"] for key, row in house.status().items()}
     verdict = house.audit()
-    print(f"ticks waited {worker.figures().total('tick_wait_seconds_total')} s for strangers that {', '.join(ENDINGS)}; {said(verdict)}")
+    tell(f"ticks waited {worker.figures().total('tick_wait_seconds_total')} s for strangers that {', '.join(ENDINGS)}; {said(verdict)}")
     assert_clean(verdict)
     for ending, (payer, debtor, strange) in people.items():
         assert (rows[f"acme/{payer}"]["status"], rows[f"acme/{payer}"]["open_amount"]) == ("Clear", 0), ending

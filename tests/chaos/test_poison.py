@@ -16,6 +16,7 @@ from streams.replay import replay
 from tests.chaos.acme import DAY_BEFORE, POLICY, STEP, in_partition, invoice, payment, producer
 from tests.chaos.cases import Cases, Slice
 from tests.chaos.house import House, assert_clean, latest, said, standing
+from tests.chaos.telling import tell
 from tests.chaos.waiting import until
 
 pytestmark = pytest.mark.timeout(300)
@@ -103,7 +104,7 @@ def test_poison_holds_up_nobody_and_mended_gives_what_no_poison_would_have_given
     rows, wanted = house.status(), latest(unspoiled)
     assert {key: standing(row) for key, row in rows.items()} == {key: standing(row) for key, row in wanted.items()}
     verdict = house.audit()
-    print(f"{len(LETTERS)} dead letters, {len(MENDED)} mended and published again: every contract stands where it would; {said(verdict)}")
+    tell(f"{len(LETTERS)} dead letters, {len(MENDED)} mended and published again: every contract stands where it would; {said(verdict)}")
     assert_clean(verdict)
 
 

@@ -18,6 +18,7 @@ from tests.chaos.cases import Cases, Slice, stories
 from tests.chaos.flow import Flow
 from tests.chaos.house import House, assert_clean, assert_ends_like_replay, said
 from tests.chaos.process import Worker
+from tests.chaos.telling import tell
 from tests.chaos.waiting import until
 
 pytestmark = pytest.mark.timeout(600)
@@ -40,9 +41,9 @@ def replayed() -> Replayed:
 def assert_all_is_well(house: House, seed: int) -> None:
     house.settle()
     verdict = house.audit()
-    print(f"seed {seed}: {house.figures().transactions()}, {house.aborted()} aborted on the broker; {said(verdict)}")
+    tell(f"seed {seed}: {house.figures().transactions()}, {house.aborted()} aborted on the broker; {said(verdict)}")
     assert_clean(verdict)
-    print(f"seed {seed}: {assert_ends_like_replay(house, cases(), replayed())}")
+    tell(f"seed {seed}: {assert_ends_like_replay(house, cases(), replayed())}")
 
 
 @pytest.fixture
@@ -69,7 +70,7 @@ def test_a_broker_killed_and_restarted_while_events_flow(node: Node, tmp_path: P
                 house.publish(piece)
                 return
             except (EngineError, ClusterWrong) as error:
-                print(f"seed {seed}: to be published again: {error}")
+                tell(f"seed {seed}: to be published again: {error}")
                 until(lambda: answers_metadata(node.port), "the broker is there again")
         raise AssertionError(f"not published in {TRIES} tries")
 
@@ -118,7 +119,7 @@ def test_one_worker_after_the_other_restarted_and_a_state_folder_lost(house: Hou
                     shutil.rmtree(folders[name])
                 started(name, turn)
         flow.finish()
-    print(
+    tell(
         f"seed {seed}: the state folder of {lost} was lost; {house.figures().total('recovered_records_total')} changelog offsets read back"
     )
     assert_all_is_well(house, seed)

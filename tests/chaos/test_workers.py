@@ -15,6 +15,7 @@ from tests.chaos.cases import Cases, fines
 from tests.chaos.flow import Flow
 from tests.chaos.house import SESSION_S, House, assert_clean, assert_ends_like_replay, said
 from tests.chaos.process import Worker
+from tests.chaos.telling import tell
 from tests.chaos.waiting import until
 from tests.replay.cases import POLICY, needs_fines
 
@@ -73,12 +74,12 @@ def test_killed_stopped_and_joined_while_events_flow(house: House, seed: int) ->
             begun = flow.published
             told = fault()
             assert flow.flowing, f"seed {seed}: no event was left when {told}: the fault met workers at rest"
-            print(f"seed {seed}: slices {begun} to {flow.published} of {SLICES}: {told}")
+            tell(f"seed {seed}: slices {begun} to {flow.published} of {SLICES}: {told}")
             flow.flow_on()
         flow.finish()
     house.settle()
     verdict = house.audit()
-    print(f"seed {seed}: {house.figures().transactions()} as the workers counted, {house.aborted()} aborted on the broker")
-    print(f"seed {seed}: {verdict['events']} events, {verdict['transactions']} transactions audited, {said(verdict)}")
+    tell(f"seed {seed}: {house.figures().transactions()} as the workers counted, {house.aborted()} aborted on the broker")
+    tell(f"seed {seed}: {verdict['events']} events, {verdict['transactions']} transactions audited, {said(verdict)}")
     assert_clean(verdict)
-    print(f"seed {seed}: {assert_ends_like_replay(house, of, replayed(seed != FIRST))}")
+    tell(f"seed {seed}: {assert_ends_like_replay(house, of, replayed(seed != FIRST))}")

@@ -4,7 +4,7 @@ import time
 from collections.abc import Callable
 
 
-def until(condition: Callable[[], bool], what: str, within_s: float = 60.0) -> None:
+def until(condition: Callable[[], bool], what: str, within_s: float = 120.0) -> None:
     """Wait until `condition` holds; an AssertionError that says `what` did not come."""
     deadline = time.monotonic() + within_s
     while not condition():
