@@ -8,7 +8,6 @@ from collections.abc import Iterator
 from datetime import date
 
 from streams.escalation.calendar import WorkingDays
-from streams.escalation.facts import ended
 from streams.escalation.holds import upheld_in_force
 from streams.escalation.settlement import OWN_ERROR
 from streams.escalation.state import RECALLED, REJECTED, Case
@@ -88,9 +87,9 @@ def _causes(turn: Turn) -> Iterator[str]:
 
 
 def _own_error(turn: Turn) -> bool:
-    facts = turn.contract.facts
-    over = ended(facts.reversals).keys() | ended(facts.releases).keys()
-    return any(one.reason_code in OWN_ERROR and one.chargeback_id not in over for one in facts.chargebacks)
+    """Whether a returned debit by our own error holds, or will."""
+    errors = {one.chargeback_id for one in turn.contract.facts.chargebacks if one.reason_code in OWN_ERROR}
+    return any(span.hold_id in errors and (span.end is None or span.end > turn.day) for span in turn.spans)
 
 
 def recall_asked_on(case: Case) -> date | None:

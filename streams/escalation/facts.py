@@ -126,6 +126,14 @@ class Chargeback(Fact, frozen=True):
     booked_on: date
 
 
+class Reversal(Fact, frozen=True):
+    """A chargeback was reversed; of several the earliest is kept."""
+
+    chargeback_id: str
+    time_us: int
+    booked_on: date
+
+
 class Hold(Fact, frozen=True):
     hold_id: str
     kind: str
@@ -183,7 +191,7 @@ class Facts(Struct, frozen=True, array_like=True):
     failures: tuple[Failure, ...] = ()
     refunds: tuple[Refund, ...] = ()
     chargebacks: tuple[Chargeback, ...] = ()
-    reversals: tuple[Ending, ...] = ()
+    reversals: tuple[Reversal, ...] = ()
     holds: tuple[Hold, ...] = ()
     releases: tuple[Ending, ...] = ()
     disputes: tuple[Dispute, ...] = ()

@@ -51,12 +51,12 @@ def _disputed(facts: Facts, local_day: LocalDay, released: dict[str, int]) -> It
 
 
 def _charged_back(facts: Facts, local_day: LocalDay, released: dict[str, int]) -> Iterator[Span]:
-    reversed_at = ended(facts.reversals)
+    reversed_on = {reversal.chargeback_id: reversal.booked_on for reversal in facts.reversals}
     for chargeback in facts.chargebacks:
         kind = hold_kind(chargeback.reason_code)
         if kind is not None:
             name = chargeback.chargeback_id
-            end = _earlier(_day(released.get(name), local_day), _day(reversed_at.get(name), local_day))
+            end = _earlier(_day(released.get(name), local_day), reversed_on.get(name))
             yield Span(name, kind, None, chargeback.booked_on, end)
 
 

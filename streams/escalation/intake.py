@@ -30,6 +30,7 @@ from streams.escalation.facts import (
     Portion,
     Refund,
     Resolution,
+    Reversal,
     WriteOff,
     count,
 )
@@ -275,7 +276,11 @@ def chargeback_received(turn: Turn, data: billing.ChargebackReceivedData, time_u
 
 
 def chargeback_reversed(turn: Turn, data: billing.ChargebackReversedData, time_us: int, event_id: str) -> None:
-    _end(turn, "reversals", data.chargeback_id, time_us)
+    facts = turn.contract.facts
+    known = {one.chargeback_id: one for one in facts.reversals}
+    if data.chargeback_id not in known or time_us < known[data.chargeback_id].time_us:
+        known[data.chargeback_id] = Reversal(data.chargeback_id, time_us, data.booked_on)
+        turn.set(facts=replace(facts, reversals=tuple(known.values())))
 
 
 def hold_placed(turn: Turn, data: billing.HoldPlacedData, time_us: int, event_id: str) -> None:

@@ -103,7 +103,7 @@ def _owed_fees(ledger: Ledger) -> list[Cost]:
 def _unreversed(facts: Facts) -> Sequence[Chargeback]:
     if not facts.reversals:
         return facts.chargebacks
-    reversed_ids = ended(facts.reversals)
+    reversed_ids = {reversal.chargeback_id for reversal in facts.reversals}
     return [chargeback for chargeback in facts.chargebacks if chargeback.chargeback_id not in reversed_ids]
 
 

@@ -239,7 +239,7 @@ def _default_on(turn: Turn, account: Account, reminded: Sequence[date]) -> date 
 def _chargeback_reason(turn: Turn, invoice_id: str) -> str | None:
     """Reason of the last chargeback that reopened the receivable and stands."""
     facts = turn.contract.facts
-    over = {reversal.of for reversal in facts.reversals}
+    over = {reversal.chargeback_id for reversal in facts.reversals}
     last = max(
         (
             one

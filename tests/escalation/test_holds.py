@@ -164,6 +164,20 @@ def test_a_returned_debit_that_holds_until_released_or_reversed(code: str, kind:
     assert (one.status["status"], one.status["attention"]) == ("Due", [])
 
 
+def test_a_reversal_ends_the_hold_on_the_day_it_is_booked() -> None:
+    one = due()
+    one.pay("P1", "2026-01-10", 10_000)
+    one.event(
+        "chargeback.received", "2026-01-21", chargeback_id="B1", payment_id="P1", amount=4_000, booked_on="2026-01-20", reason_code="AM05"
+    )
+    one.event("chargeback.reversed", "2026-01-22", chargeback_id="B1", booked_on="2026-01-25")
+    assert (one.status["holds"][0]["until"], one.status["attention"]) == ("2026-01-25", [])  # paid again: the cycle ended
+    one.tick("2026-01-24")
+    assert one.status["holds"] != []
+    one.tick("2026-01-25")
+    assert one.status["holds"] == []
+
+
 def test_insufficient_funds_hold_nothing() -> None:
     one = due()
     one.pay("P1", "2026-01-10", 10_000)
