@@ -190,11 +190,13 @@ class Connector:
             return  # everything is being given up already
         for number in given_up:
             _, task = self._held.pop(number)
+            self._halted.pop(number, None)
             task.cancel()
             self._closing.add(task)
             task.add_done_callback(self._closing.discard)
         for number in taken:
             self._take(number)
+        self.metrics.halted.set(len(self._halted))
 
     def _take(self, number: int) -> None:
         assert self._around is not None
@@ -262,7 +264,7 @@ class Connector:
     def ready(self) -> bool:
         """Whether everything is read that is needed to deliver, and the partitions that were given are taken."""
         joined = self._group is not None and self._group.joined
-        return joined and self._debtors_read and all(partition.running for partition, _ in self._held.values())
+        return joined and self._debtors_read and not self._halted and all(partition.running for partition, _ in self._held.values())
 
     @property
     def unfinished(self) -> int:

@@ -79,6 +79,8 @@ class Sender:
             except DebtorMissing as error:
                 return self.failed(command, error.reason)
             except AgencyError as error:
+                if not error.again and asks and isinstance(command, CaseSubmit):
+                    return self.unknown(command, error.reason)  # it may have been taken: "failed" would let a recall be answered unasked
                 if not error.again:
                     return self.failed(command, error.reason, str(error))
                 if error.maybe_taken and not self._agency.capabilities.asks_by_reference:

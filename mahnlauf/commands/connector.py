@@ -15,7 +15,7 @@ from mahnlauf.failures import BadInput, CommandFailed
 from mahnlauf.running import run_until_told
 from mahnlauf.settings import Account, Settings, load
 from streams.engine.cluster import Connection
-from streams.engine.errors import EngineError
+from streams.engine.errors import EngineError, Unreachable
 
 app = typer.Typer(add_completion=False)
 
@@ -40,6 +40,8 @@ def command(
         run_until_told(lambda told: _deliver(config, where, told))
     except (ConfigError, PortTaken) as error:
         raise BadInput(str(error)) from error
+    except Unreachable:
+        raise
     except EngineError as error:
         raise CommandFailed(f"the connector cannot go on: {error}") from error
 

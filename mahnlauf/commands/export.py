@@ -55,8 +55,14 @@ def _opened(out: Path | None) -> Iterator[IO[bytes]]:
         yield sys.stdout.buffer
         sys.stdout.buffer.flush()
         return
+    unfinished = out.with_name(out.name + ".unfinished")  # an export that fails leaves an earlier one as it was
     try:
-        with gzip.open(out, "wb") if out.suffix == ".gz" else out.open("wb") as file:
-            yield file  # type: ignore[misc]  # a GzipFile is all of IO[bytes] that is used here
+        file = gzip.open(unfinished, "wb") if out.suffix == ".gz" else unfinished.open("wb")  # noqa: SIM115  # closed below
     except OSError as error:
         raise BadInput(f"{out}: cannot be written: {error.strerror or error}") from None
+    try:
+        with file:
+            yield file  # type: ignore[misc]  # a GzipFile is all of IO[bytes] that is used here
+        unfinished.replace(out)
+    finally:
+        unfinished.unlink(missing_ok=True)

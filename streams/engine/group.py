@@ -91,6 +91,7 @@ class Group:
         await self._cluster.start()
         self._consumer.subscribe(self._topics, listener=_Listener(self))
         self._watch = asyncio.create_task(self._run(), name=f"group {self.group_id}")
+        self._watch.add_done_callback(self._ended)
 
     async def stop(self, *, for_good: bool = False) -> None:
         """Leave and close. A static member only stops, unless `for_good`: then the others get its numbers now instead of after its
@@ -157,7 +158,10 @@ class Group:
                 await self._judge(error)
 
     async def _judge(self, error: Exception) -> None:
-        replacing = await self.replaced_by()
+        try:
+            replacing = await self.replaced_by()
+        except EngineError:
+            replacing = None  # the coordinator is away; it will be asked again
         if replacing is not None:
             self.fail(self.instance_taken(replacing))
         elif isinstance(error, kafka_errors.GroupAuthorizationFailedError | kafka_errors.TopicAuthorizationFailedError):
@@ -165,6 +169,12 @@ class Group:
         else:
             log.warning("group %s: %r", self.group_id, error)
             await asyncio.sleep(_WATCH_INTERVAL_MS / 1000)
+
+    def _ended(self, watch: "asyncio.Task[None]") -> None:
+        """Whatever ended the watch unasked ends the membership: without it nobody would hear what the coordinator says."""
+        error = None if watch.cancelled() else watch.exception()
+        if error is not None:
+            self.fail(EngineError(f"group {self.group_id}: the membership can't go on: {error!r}"))
 
     def fail(self, error: EngineError) -> None:
         if not self.failed.done():

@@ -105,6 +105,8 @@ class Keeper(Generic[State, Shared, Event]):
             error = None if work.cancelled() else work.exception()
             if error is not None and self.held:
                 await self._after(error)
+            elif self.held:
+                await self._pause()  # it ended without a reason: taken again at once, it might end at once again
 
     async def _after(self, error: BaseException) -> None:
         self.condition.phase, self.condition.reason = Phase.WAITING, str(error)
