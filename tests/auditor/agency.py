@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 from schemas import billing, replies
 from tests.auditor import days, money, readings
 from tests.auditor.facts import Fact
-from tests.auditor.handover import OPEN, Handover
+from tests.auditor.handover import OPEN, Handover, Waiting
 from tests.auditor.ladder import View
 
 if TYPE_CHECKING:
@@ -106,7 +106,7 @@ def _follow(contract: Contract, case: Handover, event: Any) -> None:
     contract.status, case.last_status_at = to, event.data.occurred_at
     if isinstance(event, replies.CaseRejected):
         case.state = "rejected"
-        contract.waiting.update(dict.fromkeys(case.invoice_ids, "rejected"))
+        contract.waiting.update(dict.fromkeys(case.invoice_ids, Waiting("rejected", case.handover_id)))
         contract.attention.raise_("rejected")
     if isinstance(event, replies.CasePhaseChanged):
         case.stage = event.data.stage
@@ -119,7 +119,7 @@ def _close(contract: Contract, case: Handover, event: replies.CaseClosed) -> Non
     """case.closed: its receivables are settled, exhausted or wait for a person."""
     view = contract.view(contract.today())
     with_status = case is contract.current and contract.status in (*OPEN, "Rejected")
-    mine = [one for one in case.invoice_ids if case.state == "open" or contract.waiting.get(one) == "rejected"]
+    mine = [one for one in case.invoice_ids if case.state == "open" or contract.waiting.get(one) == Waiting("rejected", case.handover_id)]
     for one in mine:
         contract.waiting.pop(one, None)
     contract.attention.end("recall_unanswered")
@@ -129,7 +129,7 @@ def _close(contract: Contract, case: Handover, event: replies.CaseClosed) -> Non
     if event.data.outcome == "successful":
         _settle(contract, case, mine, event, view)
     elif event.data.reason == "recalled":
-        contract.waiting.update(dict.fromkeys(mine, "recalled"))
+        contract.waiting.update(dict.fromkeys(mine, Waiting("recalled", case.handover_id)))
         if any(view.books.principal[one] > 0 for one in mine):
             contract.attention.raise_("recalled")
     else:

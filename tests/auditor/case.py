@@ -16,7 +16,7 @@ from tests.auditor import facts as known
 from tests.auditor.attention import UNTIL_NEXT_STATUS, WAITING, Attention
 from tests.auditor.days import Hold
 from tests.auditor.facts import Fact, Facts, Receivable
-from tests.auditor.handover import OPEN, Handover
+from tests.auditor.handover import OPEN, Handover, Waiting
 from tests.auditor.ladder import NextStep, StepTaken, View
 from tests.auditor.outputs import Outputs, made_of
 from tests.auditor.settings import Settings
@@ -53,7 +53,7 @@ class Contract:
         self.handovers: list[Handover] = []
         self.current: Handover | None = None
         self.exhausted: set[str] = set()
-        self.waiting: dict[str, str] = {}
+        self.waiting: dict[str, Waiting] = {}
         self.reopened_on: dict[str, date] = {}
         self._worked_out_for: object = None
         self._last_worked_out: tuple[dict[str, Receivable], list[Hold], money.Books]
@@ -295,8 +295,8 @@ class Contract:
         self.status, self.level, self.ladder_ended_told = "Clear", 0, False
         paid = {one for one in self.exhausted | set(self.waiting) if view.books.principal[one] == 0}
         self.exhausted -= paid
-        self.waiting = {one: why for one, why in self.waiting.items() if one not in paid}
-        self.attention.names &= WAITING & set(self.waiting.values())
+        self.waiting = {one: waits for one, waits in self.waiting.items() if one not in paid}
+        self.attention.names &= WAITING & {waits.why for waits in self.waiting.values()}
 
     def update_attention(self, view: View) -> None:
         attention = self.attention
@@ -314,7 +314,7 @@ class Contract:
         self.attention.end(*(name for name in UNTIL_NEXT_STATUS if name not in WAITING or not self._still_wait(view, name)))
 
     def _still_wait(self, view: View, name: str) -> bool:
-        return any(why == name and view.books.principal[one] > 0 for one, why in self.waiting.items())
+        return any(waits.why == name and view.books.principal[one] > 0 for one, waits in self.waiting.items())
 
     def _ladder_end(self, view: View, cause: str, by: str | None) -> None:
         """Attention `ladder_ended` and its notice, once after each last step; a history record of its own."""
@@ -368,8 +368,9 @@ class Contract:
         """The fee of a step: decided once for ever, per number and step."""
         name = (view.receivables[upcoming.anchor].fee_name, upcoming.number)
         amount = (step.fee or {}).get(self.currency or "")
-        if name not in self.fees_decided and amount is not None:
-            self.fees_decided.add(name)
+        undecided = name not in self.fees_decided
+        self.fees_decided.add(name)
+        if undecided and amount is not None:
             self.decided.fees.append(money.StepFee(upcoming.anchor, view.day, amount, upcoming.number))
 
     def _remind(self, day: date, rungs: dict[str, int], level: int) -> None:

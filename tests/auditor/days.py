@@ -143,7 +143,7 @@ def upheld_in_force(facts: Facts, day: date) -> set[str]:
     """Disputes that were upheld and wait for the creditor's correction."""
     running = {hold.hold_id for hold in _disputes(facts) if hold.end > day}
     resolved = [(hold_id, resolution(facts, hold_id)) for hold_id in running]
-    return {hold_id for hold_id, fact in resolved if fact is not None and fact.event.data.outcome == "upheld"}
+    return {hold_id for hold_id, fact in resolved if fact is not None and fact.event.data.outcome == "upheld" and fact.day <= day}
 
 
 def _chargeback_kind(reason_code: str | None) -> str | None:

@@ -6,6 +6,14 @@ from datetime import date, datetime
 OPEN = ("ToBePassed", "Passed", "Accepted", "FirstDunningPhase", "SecondDunningPhase", "DebtCollection")
 
 
+@dataclass(frozen=True)
+class Waiting:
+    """A receivable waits for a person: `why` is rejected or recalled, by which handover."""
+
+    why: str
+    handover_id: str
+
+
 @dataclass
 class Handover:
     """`state`: open, rejected, successful or unsuccessful. `reported`: what the agency was told of each direct payment."""

@@ -37,6 +37,7 @@ def policy(rng: Random, name: str, zone: str, settlement: str) -> dict[str, Any]
         "working_days_only": rng.random() < 0.5,
         "at": rng.choice(("08:00", "08:00", "00:00", "13:30")),
         "answer_days": rng.choice((5, 5, 3, 20)),
+        "default": rng.choice(("first_reminder", "due_date", "thirty_days")),
     }
     calendar = rng.choice(CALENDARS)
     if calendar is not None:
@@ -58,6 +59,8 @@ def _steps(rng: Random) -> list[dict[str, Any]]:
         steps.append({"kind": "hand_over", "day": day + rng.choice((1, 2, 3, 5, 9))})
         if rng.random() < 0.3:
             steps[-1]["account"] = "second"
+        if rng.random() < 0.3:
+            steps[-1]["payment_methods"] = rng.choice((["direct_debit"], ["direct_debit", "transfer"], ["cash"]))
     return steps
 
 
@@ -164,6 +167,7 @@ class Life:
             self._clear: 1,
             self._reply: 40 if in_case else 0.5,
             self._policy_version: 0.7,
+            self._tenant: 0.3,
             self._broken: 0.5,
         }
 
@@ -290,7 +294,7 @@ class Life:
         start = self._day(-30, 20) if self.rng.random() < 0.7 else None
         until = (start or self._day()) + timedelta(days=self.rng.randint(-2, 20)) if self.rng.random() < 0.7 else None
         named = self._some_invoice() if self.rng.random() < 0.4 else None
-        kind = self.rng.choice(("manual", "statutory_moratorium", "payment_plan"))
+        kind = self.rng.choice(("manual", "manual", "statutory_moratorium", "insolvency", "deceased", "on a whim"))
         data = {"hold_id": self._new("H"), "kind": kind, "invoice_id": named, "from": start and str(start), "until": until and str(until)}
         self._by_either("hold.placed", data)
 
@@ -319,6 +323,10 @@ class Life:
 
     def _policy_version(self) -> None:
         self._apply_policy(self.rng.choice(("standard", "standard", "gentle")))
+
+    def _tenant(self) -> None:
+        known = [name for name in (None, "standard", "gentle") if self.auditor.settings.newest("acme", name or "standard") is not None]
+        self._timer("tenant.configured", {"tenant": "acme", "default_policy": self.rng.choice(known)}, self.now)
 
     def _broken(self) -> None:
         kind = self.rng.random()
@@ -353,7 +361,7 @@ class Life:
     def _reply_data(self, kind: str) -> dict[str, Any]:
         if kind == "case.phase_changed":
             phase = self.rng.choice(("first_dunning", "second_dunning", "collection"))
-            stage = self.rng.choice((None, "extrajudicial", "enforcement"))
+            stage = self.rng.choice((None, "extrajudicial", "enforcement", "moon"))
             return {"phase": phase, "stage": stage, "dunning_level": self.rng.choice((None, 1, 5))}
         if kind == "case.payment_received":
             amount = self._amount() if self.rng.random() < 0.8 else -self._amount()

@@ -216,8 +216,8 @@ def fold(facts: Facts, decided: Decided, costs: Iterable[Cost], principal_first:
     for cost in dated_costs:
         if cost.invoice_id in known and not known[cost.invoice_id].cancelled:
             books.costs[cost.invoice_id].append([cost, cost.amount])
-    _write_off(books, facts, decided, until)
     excess = _close(books, decided, until)
+    _write_off(books, facts, decided, until)
     money = [source for source in sources(facts, decided) if source.dated <= until]
     days = sorted({source.dated for source in money} | {cost.dated for cost in dated_costs} | set(excess))
     for day in days:
@@ -236,7 +236,8 @@ def _write_off(books: Books, facts: Facts, decided: Decided, until: date) -> Non
     for one in decided.write_offs:
         if one.dated <= until and one.invoice_id in books.principal and in_force(facts, one):
             books.written_off += books.pay_principal(one.invoice_id, one.principal)
-            books.written_off += books.pay_costs(one.invoice_id, one.costs, one.dated)
+            covered = NEVER if readings.A_WRITE_OFF_COVERS_LATER_COSTS else one.dated
+            books.written_off += books.pay_costs(one.invoice_id, one.costs, covered)
 
 
 def _close(books: Books, decided: Decided, until: date) -> dict[date, int]:
@@ -323,8 +324,6 @@ def _reopened_by(facts: Facts, decided: Decided, principal_first: bool, fact: Fa
     if not data.fee or free or payment is None or payment.event.data.via == "agency":
         return None
     source = _payment_source(facts, payment)
-    if not readings.CHARGEBACK_FEES_SEE_EARLIER_ONES:
-        earlier = [cost for cost in earlier if not cost.name.startswith("chargeback")]
     books = fold(facts, decided, earlier, principal_first, until=source.dated, stop_at=source.key)
     named = [invoice_id for invoice_id, _ in source.designated if invoice_id in books.receivables]
     return named[0] if named else _first_settled(books, source.dated)

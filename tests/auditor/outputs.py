@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections import Counter
+from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID, uuid5
 
 from tests.auditor import ladder, money
+from tests.auditor.days import moved
 from tests.auditor.handover import Handover
 from tests.auditor.ladder import View
 
@@ -195,9 +197,20 @@ def _claim(contract: Contract, invoice_id: str, view: View) -> Record:
         "number": one.number,
         "issued_on": one.issued_on,
         "due_on": one.due_on,
+        "amount": one.amount,
         "open": view.books.principal[invoice_id],
         "costs": view.books.open_costs(invoice_id),
         "interest": 0,
         "reminded_on": [taken.day for taken in contract.steps if taken.kind == "remind" and invoice_id in taken.rungs],
         "payment_method": one.payment_method,
+        "default_on": _default_on(contract, invoice_id, view),
     }
+
+
+def _default_on(contract: Contract, invoice_id: str, view: View) -> date | None:
+    """The day of default by the policy's ground (section 2)."""
+    if view.policy.default == "due_date":
+        return view.due_day(invoice_id)
+    if view.policy.default == "thirty_days":
+        return moved(view.receivables[invoice_id].due_on + timedelta(days=30), view.policy.calendar)
+    return next((taken.day for taken in contract.steps if taken.kind == "remind" and invoice_id in taken.rungs), None)
