@@ -20,7 +20,7 @@ CHANGING = (billing.InvoiceCorrected, billing.InvoiceCancelled, billing.CreditNo
 
 
 def case_open_minor(books: money.Books, case: Handover) -> int:
-    return sum(books.principal[one] + books.open_costs(one) for one in case.invoice_ids)
+    return sum(books.open(one) for one in case.invoice_ids)
 
 
 # --- replies
@@ -34,7 +34,7 @@ def reply(contract: Contract, event: Any, fact: Fact[Any]) -> None:
         contract.attention.raise_("unmatched_reply")
     if case is None:
         return
-    if not closed and not _changes_nothing(contract, case, event):
+    if isinstance(event, KEPT) or not (closed or _changes_nothing(contract, case, event)):
         case.case_id = event.data.case_id or case.case_id
         case.agency = getattr(event.data, "agency", None) or case.agency
     case.last_reply_on = fact.arrived_on
@@ -130,7 +130,7 @@ def _close(contract: Contract, case: Handover, event: replies.CaseClosed) -> Non
         _settle(contract, case, mine, event, view)
     elif event.data.reason == "recalled":
         contract.waiting.update(dict.fromkeys(mine, Waiting("recalled", case.handover_id)))
-        if any(view.books.principal[one] > 0 for one in mine):
+        if any(view.books.open(one) > 0 for one in mine):
             contract.attention.raise_("recalled")
     else:
         contract.exhausted.update(mine)
@@ -258,7 +258,7 @@ def _what_changed(contract: Contract, case: Handover, fact: Fact[Any], before: V
         was, is_now = before.receivables[one], now.receivables[one]
         if (was.principal, was.due_on) != (is_now.principal, is_now.due_on):
             return "claim_changed"
-        moved = before.books.principal[one] != now.books.principal[one] or before.books.open_costs(one) != now.books.open_costs(one)
+        moved = before.books.open(one) != now.books.open(one)
         if isinstance(event, CHANGING) and moved and readings.WHAT_MOVES_MONEY_OF_THE_CASE_CHANGES_THE_CLAIM:
             return "claim_changed"
     return None

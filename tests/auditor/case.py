@@ -198,8 +198,10 @@ class Contract:
             return
         number = self.settings.newest(self.tenant, data.policy)
         self.attention.follow("policy_missing", {data.policy} if number is None else set())
-        if number is not None and data.policy != self.policy_in_use():
-            self.policy_name, self.pinned = data.policy, number if self.begun else None
+        if number is not None:
+            another = data.policy != self.policy_in_use()
+            self.policy_name = data.policy
+            self.pinned = number if another and self.begun else self.pinned
 
     def _came_after_all(self, event: ContractEnvelope) -> None:
         """A dead letter that was replayed."""
@@ -293,7 +295,7 @@ class Contract:
         self.cycle += 1
         self.begun, self.pinned, self.attempt, self.current = False, None, 0, None
         self.status, self.level, self.ladder_ended_told = "Clear", 0, False
-        paid = {one for one in self.exhausted | set(self.waiting) if view.books.principal[one] == 0}
+        paid = {one for one in self.exhausted | set(self.waiting) if view.books.open(one) == 0}
         self.exhausted -= paid
         self.waiting = {one: waits for one, waits in self.waiting.items() if one not in paid}
         self.attention.names &= WAITING & {waits.why for waits in self.waiting.values()}
@@ -314,7 +316,7 @@ class Contract:
         self.attention.end(*(name for name in UNTIL_NEXT_STATUS if name not in WAITING or not self._still_wait(view, name)))
 
     def _still_wait(self, view: View, name: str) -> bool:
-        return any(waits.why == name and view.books.principal[one] > 0 for one, waits in self.waiting.items())
+        return any(waits.why == name and view.books.open(one) > 0 for one, waits in self.waiting.items())
 
     def _ladder_end(self, view: View, cause: str, by: str | None) -> None:
         """Attention `ladder_ended` and its notice, once after each last step; a history record of its own."""
@@ -426,7 +428,7 @@ class Contract:
         waiting = set(self.waiting)
         if self.status == "UnsuccessfullyClosed" and self.current is not None:
             waiting |= set(self.current.invoice_ids) & self.exhausted
-        return [one for one in view.receivables if one in overdue or (one in waiting and view.books.principal[one] > 0)]
+        return [one for one in view.receivables if one in overdue or (one in waiting and view.books.open(one) > 0)]
 
     def _check_second_placement(self, account: str) -> None:
         """After an unsuccessful case: another account, unless it was recalled; never after these reasons."""

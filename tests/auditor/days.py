@@ -66,14 +66,13 @@ def working_days_after(start: date, end: date, calendar: Calendar | None) -> int
 
 @dataclass(frozen=True)
 class Hold:
-    """Covers the local days from `start` up to but not including `end`. `until` is what was agreed, `invoice_id` whom alone it holds."""
+    """Covers the local days from `start` up to but not including `end` (NEVER: not known). `invoice_id`: whom alone it holds."""
 
     hold_id: str
     kind: str
     invoice_id: str | None
     start: date
     end: date
-    until: date | None = None
 
     def covers(self, day: date) -> bool:
         return self.start <= day < self.end
@@ -99,7 +98,7 @@ def _placed(facts: Facts) -> list[Hold]:
     for fact in facts.any_of(HoldPlaced, HoldOrdered):
         data = fact.event.data
         ends = [end for end in (data.until, released[data.hold_id].day if data.hold_id in released else None) if end is not None]
-        found.append(Hold(data.hold_id, data.kind, data.invoice_id, data.from_ or fact.day, min(ends, default=NEVER), data.until))
+        found.append(Hold(data.hold_id, data.kind, data.invoice_id, data.from_ or fact.day, min(ends, default=NEVER)))
     return found
 
 

@@ -99,12 +99,20 @@ class Books:
     principal: dict[str, int]
     costs: dict[str, list[list[Cost | int]]]
     principal_first: bool
-    credit: int = 0
+    credits: list[tuple[str, int]] = field(default_factory=list)
     settled: dict[str, dict[str, int]] = field(default_factory=dict)
     written_off: int = 0
 
+    @property
+    def credit(self) -> int:
+        return sum(amount for _, amount in self.credits)
+
     def open_costs(self, invoice_id: str, day: date = NEVER) -> int:
         return sum(_left(entry) for entry in self.costs[invoice_id] if _cost(entry).dated <= day)
+
+    def open(self, invoice_id: str) -> int:
+        """All that is open on a receivable: principal and costs."""
+        return self.principal[invoice_id] + self.open_costs(invoice_id)
 
     def pay_costs(self, invoice_id: str, budget: int, day: date) -> int:
         paid = 0
@@ -185,13 +193,13 @@ def agency_worths(decided: Decided) -> list[tuple[AgencyPayment, int]]:
     """A negative amount lowers the last earlier payments of its case."""
     by_date = sorted(decided.agency_payments, key=lambda payment: (payment.dated, payment.payment_id))
     left = {id(payment): payment.amount for payment in by_date if payment.amount > 0}
-    for position, taken in enumerate(by_date):
+    for taken in by_date:
         missing = -taken.amount
-        for earlier in reversed(by_date[:position]) if missing > 0 else ():
-            if earlier.handover_id == taken.handover_id and earlier.amount > 0:
-                part = min(missing, left[id(earlier)])
-                left[id(earlier)] -= part
-                missing -= part
+        earlier = [one for one in by_date if one.handover_id == taken.handover_id and one.amount > 0 and one.dated <= taken.dated]
+        for payment in reversed(earlier) if missing > 0 else ():
+            part = min(missing, left[id(payment)])
+            left[id(payment)] -= part
+            missing -= part
     return [(payment, left[id(payment)]) for payment in by_date if payment.amount > 0]
 
 
@@ -221,7 +229,7 @@ def fold(facts: Facts, decided: Decided, costs: Iterable[Cost], principal_first:
     money = [source for source in sources(facts, decided) if source.dated <= until]
     days = sorted({source.dated for source in money} | {cost.dated for cost in dated_costs} | set(excess))
     for day in days:
-        books.credit += excess.get(day, 0)
+        books.credits.append(("close", excess.get(day, 0)))
         _spread_credit(books, day)
         for source in money:
             if source.dated == day:
@@ -251,19 +259,24 @@ def _close(books: Books, decided: Decided, until: date) -> dict[date, int]:
 
 
 def _settle(books: Books, source: Source) -> None:
-    shares: dict[str, int] = books.settled.setdefault(source.key, {})
+    shares = books.settled.setdefault(source.key, {})
     left = source.amount
     for invoice_id, limit in source.designated:
         if invoice_id in books.receivables:
             part = books.pay(invoice_id, left if limit is None else min(left, limit), source.dated)
             shares[invoice_id] = shares.get(invoice_id, 0) + part
             left -= part
-    books.credit += _settle_in_order(books, left, source.dated, shares)
+    books.credits.append((source.key, left))
     _spread_credit(books, source.dated)
 
 
 def _spread_credit(books: Books, day: date) -> None:
-    books.credit = _settle_in_order(books, books.credit, day, {})
+    """What is left of a source settles whatever else is or becomes owed; what came first goes first."""
+    books.credits = [
+        (key, left)
+        for key, amount in books.credits
+        if (left := _settle_in_order(books, amount, day, books.settled.setdefault(key, {}))) > 0
+    ]
 
 
 def _settle_in_order(books: Books, budget: int, day: date, shares: dict[str, int]) -> int:
@@ -324,6 +337,8 @@ def _reopened_by(facts: Facts, decided: Decided, principal_first: bool, fact: Fa
     if not data.fee or free or payment is None or payment.event.data.via == "agency":
         return None
     source = _payment_source(facts, payment)
+    if not readings.CHARGEBACK_FEES_SEE_EARLIER_ONES:
+        earlier = [cost for cost in earlier if not cost.name.startswith("chargeback")]
     books = fold(facts, decided, earlier, principal_first, until=source.dated, stop_at=source.key)
     named = [invoice_id for invoice_id, _ in source.designated if invoice_id in books.receivables]
     return named[0] if named else _first_settled(books, source.dated)

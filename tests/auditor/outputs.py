@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID, uuid5
 
 from tests.auditor import ladder, money
-from tests.auditor.days import moved
+from tests.auditor.days import NEVER, moved
 from tests.auditor.handover import Handover
 from tests.auditor.ladder import View
 
@@ -126,7 +126,13 @@ def _case(case: Handover | None) -> Record:
 
 def _holds(view: View) -> list[Record]:
     return [
-        {"hold_id": hold.hold_id, "kind": hold.kind, "invoice_id": hold.invoice_id, "from": hold.start, "until": hold.until}
+        {
+            "hold_id": hold.hold_id,
+            "kind": hold.kind,
+            "invoice_id": hold.invoice_id,
+            "from": hold.start,
+            "until": hold.end if hold.end < NEVER else None,
+        }
         for hold in view.holds
         if hold.covers(view.day)
     ]

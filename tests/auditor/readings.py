@@ -29,6 +29,10 @@ A_PAYMENT_MAY_REOPEN = False
 payment.received, where it moves other money away from a settled receivable or brings a kept chargeback's fee into force; False: it never
 does, though any other fact not listed (an invoice that is due earlier) does."""
 
-A_WRITE_OFF_COVERS_LATER_COSTS = True
+A_WRITE_OFF_COVERS_LATER_COSTS = False
 """Section 2: a write-off "moves what is open at that moment (principal, costs and interest ...)". Its costs were taken away since (a
 chargeback reversed) and another cost arose later. True: the amount written off covers that one; False: it was not open at that moment."""
+
+CHARGEBACK_FEES_SEE_EARLIER_ONES = True
+"""Section 2: a chargeback's fee is a cost on "the one the payment would settle first". True: as things stood when the payment settled, the
+fees of chargebacks booked before this one included; False: as if no other chargeback had cost anything."""
