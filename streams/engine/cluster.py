@@ -6,6 +6,7 @@ request classes are used directly, in this file and in fetch.py alone.
 """
 
 import asyncio
+import contextlib
 import logging
 from collections.abc import Awaitable, Callable, Iterable, Mapping
 from dataclasses import dataclass, field
@@ -19,7 +20,10 @@ from aiokafka.protocol.commit import OffsetFetchRequest
 from aiokafka.protocol.offset import OffsetRequest
 from aiokafka.structs import TopicPartition
 
+from streams.engine import connections
 from streams.engine.errors import EngineError, Unreachable
+
+connections.mend()  # whoever makes a client of this project's clusters takes its options from `Connection`, so has been here
 
 log = logging.getLogger(__name__)
 
@@ -174,8 +178,14 @@ class Cluster:
                     raise EngineError(f"{who}: {error!r}") from error
                 if loop.time() > deadline:
                     raise Unreachable(f"{who} did not answer for {self._answer_within_s:.0f} s: {error!r}") from error
-                await self._client.force_metadata_update()
+                await self._refreshed(deadline)
                 await asyncio.sleep(_ASK_AGAIN_S)
+
+    async def _refreshed(self, deadline: float) -> None:
+        """Wait for fresh metadata, but not beyond `deadline` (loop time)."""
+        with contextlib.suppress(TimeoutError):
+            async with asyncio.timeout_at(deadline):
+                await self._client.force_metadata_update()
 
 
 def _raise(error_code: int) -> None:

@@ -70,15 +70,17 @@ class Engine(Generic[State, Shared, Event]):
         self._stopping = asyncio.Event()
         self._for_good = False
         self._drain_to: dict[int, dict[str, int]] = {}
+        self._forwarded_to: dict[int, int] = {}
+        """By partition of the rerouted topic: the offset after what this process has forwarded there."""
         self._failed: str | None = None
 
     async def run(self) -> None:
         """Work until `stop`. Raises EngineError for a wrong cluster, InstanceTaken, Unreachable."""
-        await self._start()
-        assert self._group is not None
         stopping = asyncio.create_task(self._stopping.wait())
-        endings: list[asyncio.Future[Any]] = [stopping, self._group.failed]
         try:
+            await self._start()
+            assert self._group is not None
+            endings: list[asyncio.Future[Any]] = [stopping, self._group.failed]
             await asyncio.wait(endings, return_when=asyncio.FIRST_COMPLETED)
             if self._group.failed.done():
                 self._failed = str(self._group.failed.exception())
@@ -151,11 +153,7 @@ class Engine(Generic[State, Shared, Event]):
 
     async def _start(self) -> None:
         await self._cluster.start()
-        try:
-            await self._check_topics()
-        except EngineError:
-            await self._cluster.stop()
-            raise
+        await self._check_topics()
         config = self.config
         self._group = Group(
             config.connection,
@@ -207,9 +205,7 @@ class Engine(Generic[State, Shared, Event]):
         return Keeper(number, make, self._group.confirmed, self.metrics, self.config.limits)
 
     def _note_forwarded(self, partition: int, end: int) -> None:
-        if partition in self._drain_to:
-            ends = self._drain_to[partition]
-            ends[self.config.rerouted] = max(ends[self.config.rerouted], end)
+        self._forwarded_to[partition] = max(self._forwarded_to.get(partition, 0), end)
 
     async def _drained(self) -> bool:
         """Whether every partition given has committed all that was there when it was first looked at."""
@@ -221,7 +217,11 @@ class Engine(Generic[State, Shared, Event]):
                 self._drain_to[keeper.number] = await self._cluster.high_watermarks(self.config.ordered_inputs, keeper.number)
             if keeper.condition.phase is Phase.STOPPED:
                 raise Stopped(keeper.condition.reason)
-        return all(_reached(keeper.condition, self._drain_to[keeper.number]) for keeper in held)
+        return all(_reached(keeper.condition, self._ends_to_drain(keeper.number)) for keeper in held)
+
+    def _ends_to_drain(self, number: int) -> dict[str, int]:
+        ends, rerouted = self._drain_to[number], self.config.rerouted
+        return {**ends, rerouted: max(ends[rerouted], self._forwarded_to.get(number, 0))}
 
 
 def _reached(condition: Condition, ends: Mapping[str, int]) -> bool:

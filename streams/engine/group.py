@@ -39,6 +39,7 @@ _NEVER_MS = 1 << 60
 """aiokafka leaves the group of a consumer that fetches nothing for max_poll_interval; this consumer never fetches."""
 _WATCH_INTERVAL_MS = 1_000
 _STOP_WITHIN_S = 10.0
+_JOIN_AGAIN_S = 1.0
 
 
 class Group:
@@ -72,24 +73,14 @@ class Group:
         self._cluster = Cluster(connection, self.client_id)
         self._topics = list(topics)
         self._watch: asyncio.Task[None] | None = None
-        assignor = NumberAssignor(held or (lambda: self.numbers), Claim(instance=instance, process=self._process, address=address))
-        self._consumer = AIOKafkaConsumer(
-            **connection.options(self.client_id),
-            group_id=group_id,
-            group_instance_id=instance,
-            partition_assignment_strategy=(assignor,),
-            session_timeout_ms=session_timeout_ms,
-            heartbeat_interval_ms=session_timeout_ms // 5,
-            max_poll_interval_ms=_NEVER_MS,
-            enable_auto_commit=False,
-            # Nothing is ever read through this consumer; where it would begin is of no account.
-            auto_offset_reset="latest",
-        )
+        self._session_timeout_ms = session_timeout_ms
+        self._options = connection.options(self.client_id)
+        self._assignor = NumberAssignor(held or (lambda: self.numbers), Claim(instance=instance, process=self._process, address=address))
+        self._consumer = self._new_consumer()
 
     async def start(self) -> None:
         """Join. Returns before the first numbers are given. Raises Unreachable."""
         await self._cluster.start()
-        self._consumer.subscribe(self._topics, listener=_Listener(self))
         self._watch = asyncio.create_task(self._run(), name=f"group {self.group_id}")
         self._watch.add_done_callback(self._ended)
 
@@ -145,17 +136,34 @@ class Group:
     async def _run(self) -> None:
         """Start the consumer and pass on what its background tasks report; aiokafka tells it only to who asks."""
         while True:
+            self._consumer.subscribe(self._topics, listener=_Listener(self))
             try:
                 await self._consumer.start()
                 break
             except kafka_errors.KafkaError as error:
                 log.warning("group %s: can't join yet: %r", self.group_id, error)
-                await asyncio.sleep(1)
+                await self._consumer.stop()
+                await asyncio.sleep(_JOIN_AGAIN_S)
+                self._consumer = self._new_consumer()  # one that has failed to start can't be started again
         while not self.failed.done():
             try:
                 await self._consumer.getmany(timeout_ms=_WATCH_INTERVAL_MS)
             except kafka_errors.KafkaError as error:
                 await self._judge(error)
+
+    def _new_consumer(self) -> Any:
+        return AIOKafkaConsumer(
+            **self._options,
+            group_id=self.group_id,
+            group_instance_id=self._instance,
+            partition_assignment_strategy=(self._assignor,),
+            session_timeout_ms=self._session_timeout_ms,
+            heartbeat_interval_ms=self._session_timeout_ms // 5,
+            max_poll_interval_ms=_NEVER_MS,
+            enable_auto_commit=False,
+            # Nothing is ever read through this consumer; where it would begin is of no account.
+            auto_offset_reset="latest",
+        )
 
     async def _judge(self, error: Exception) -> None:
         try:
@@ -189,7 +197,11 @@ class Group:
     async def _static_member_id(self) -> str | None:
         if self._instance is None:
             return None
-        members = (await self._cluster.describe_group(self.group_id)).members
+        try:
+            members = (await self._cluster.describe_group(self.group_id)).members
+        except EngineError as error:
+            log.warning("group %s: could not leave for good, the partitions move after the session timeout: %s", self.group_id, error)
+            return None
         return next((member.member_id for member in members if self._is_me(member)), None)
 
     async def _remove(self, member_id: str) -> None:
