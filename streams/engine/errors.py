@@ -1,7 +1,7 @@
 """What can go wrong in the engine, by what is to be done about it.
 
 `Fenced`, `TransactionFailed`: the partition is given up and taken again from the committed state.
-`Unreachable`: Kafka does not answer; the same again later.
+`Unreachable`, `Undecided`: Kafka does not answer, or not for good; the same again later.
 `Stopped`: nothing automatic is right any more; the partition stands still with an alarm until a person has acted.
 """
 
@@ -20,6 +20,10 @@ class TransactionFailed(EngineError):
 
 class Unreachable(EngineError):
     """A broker or coordinator did not answer, or is moving."""
+
+
+class Undecided(EngineError):
+    """A transaction of a fenced owner is still open. The message names the place and what a person can do if it stays."""
 
 
 class Stopped(EngineError):

@@ -16,6 +16,7 @@ next offset]; records in it that were aborted, forwarded or dead-lettered were n
 with surrogate escapes. The partition is the journal record's own.
 """
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -23,11 +24,13 @@ from typing import Any, TypeAlias
 
 from streams.engine import unpack
 from streams.engine.cluster import Cluster
-from streams.engine.errors import Stopped
+from streams.engine.errors import Stopped, Undecided
 from streams.engine.fetch import PartitionFetch
 from streams.engine.protocol import Record
 
 _VERSION = 1
+_DECIDED_WITHIN_S = 10.0
+"""Fencing ends what the partition's former owner had open before it returns; the markers follow within moments."""
 _FIRST_LOOK_BACK = 16
 _MAX_WAIT_MS = 500
 
@@ -99,7 +102,10 @@ def _bytes(text: str | None) -> bytes | None:
 
 
 async def last_entry(cluster: Cluster, topic: str, partition: int) -> Entry | None:
-    """The journal's last committed entry, or None if it has none. Raises Stopped for a journal that can't be read."""
+    """The journal's last committed entry, or None if it has none; to be asked after fencing.
+
+    Raises Stopped for a journal that can't be read, Undecided if a transaction in it is still open.
+    """
     end = (await cluster.high_watermarks([topic], partition))[topic]
     start = (await cluster.log_starts([topic], partition))[topic]
     look_back = _FIRST_LOOK_BACK
@@ -119,13 +125,27 @@ async def _read(cluster: Cluster, topic: str, partition: int, start: int, end: i
     reader = PartitionFetch(cluster, partition, lambda _, batches: unpack.records(topic, partition, batches).records)
     reader.seek(topic, start)
     found: list[Record] = []
+    loop = asyncio.get_running_loop()
+    moved_at = loop.time()
     try:
-        while reader.positions[topic] < end:
+        while (position := reader.positions[topic]) < end:
             for _, records in await reader.poll(max_wait_ms=_MAX_WAIT_MS):
                 found += records
+            if reader.positions[topic] > position or reader.unreachable_since is not None:
+                moved_at = loop.time()
+            elif loop.time() - moved_at > _DECIDED_WITHIN_S:
+                raise Undecided(_undecided(topic, partition, position))
     finally:
         await reader.close()
     return found
+
+
+def _undecided(topic: str, partition: int, offset: int) -> str:
+    return (
+        f"{topic}-{partition}: a transaction is open since offset {offset} although whoever wrote it is fenced, so its end is lost on the "
+        "broker, and no committed record behind it can be read. See it with `kafka-transactions.sh find-hanging`, end it with "
+        "`kafka-transactions.sh abort`; this partition goes on by itself then"
+    )
 
 
 def _decoded(record: Record, where: str) -> Entry:

@@ -3,7 +3,10 @@
 import asyncio
 from pathlib import Path
 
+import pytest
+
 from mahnlauf.broker.node import Node
+from streams.engine import journal
 from tests.engine.kit import House, Publisher, eventually
 from tests.engine.test_engine import Running
 from tests.engine.test_rebalance import Flow, everything_is_told, in_sequence
@@ -38,3 +41,29 @@ async def test_work_goes_on_by_itself_when_a_killed_broker_is_back(tmp_path: Pat
 
 async def some_are_told(house: House) -> bool:
     return len(await house.outputs()) > 50
+
+
+async def test_a_lost_end_of_the_former_owner_s_transaction_is_told_and_waited_for(kafka: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A broker that was killed may forget the markers of a transaction it was committing; the partition must not hang in silence."""
+    monkeypatch.setattr(journal, "_DECIDED_WITHIN_S", 0.5)
+    house = await House.build(kafka, partitions=1)
+    async with Publisher(kafka) as publisher, Publisher(kafka, house.config.app + "-lost") as lost:
+        await publisher.send(house.config.inputs[0], b"k", b'{"add": 1}')
+        await lost.producer.begin_transaction()
+        await lost.send(house.config.journal, None, b"{}", partition=0)
+        engine = house.engine()
+        running = asyncio.create_task(engine.run())
+
+        async def told() -> bool:
+            return any("kafka-transactions.sh" in health.reason for health in engine.health().partitions)
+
+        await eventually(told, "it says what it waits for")
+        assert not engine.health().ready
+        await lost.producer.abort_transaction()
+        await eventually(lambda: all_told(house, 1), "it goes on by itself")
+        engine.stop()
+        await running
+
+
+async def all_told(house: House, count: int) -> bool:
+    return len(await house.outputs()) == count
