@@ -56,11 +56,14 @@ class Log:
         self._named = max(self._named, after)
         return found
 
-    async def at(self, offset: int, *, again: bool) -> Record:
-        """The tick at `offset`; `again`: the record of the step before it."""
+    async def at(self, offset: int, *, again: bool) -> Record | None:
+        """The tick at `offset`; `again`: the record of the step before it. None where the journal goes back, which is a finding."""
         if again and self._next and self._held[self._next - 1].offset == offset:
             return self._held[self._next - 1]
+        goes_back = offset < self._named
         found = await self.between(offset, offset + 1)
+        if goes_back:
+            return None
         if not found:
             raise ClusterWrong(f"{self._topic}-{self._partition}: the journal names a tick at offset {offset}, and there is no record")
         return found[0]
@@ -114,7 +117,8 @@ class Inputs:
         for step in entry.steps:
             if isinstance(step, TickStep):
                 tick = await self._logs[topics.TIMERS].at(step.offset, again=not step.first)
-                yield Ticked(tick, step.to_key, step.first, step.last)
+                if tick is not None:
+                    yield Ticked(tick, step.to_key, step.first, step.last)
             else:
                 for record in in_order(await self._ranges(step)):
                     yield record

@@ -47,6 +47,9 @@ SMALL: dict[str, object] = {
 
 PROMPT: dict[str, object] = {
     "group.initial.rebalance.delay.ms": 0,
+    # A killed node that starts again waits until its former session is over: 5 s instead of 9.
+    "broker.session.timeout.ms": 5000,
+    "broker.heartbeat.interval.ms": 1000,
     "group.min.session.timeout.ms": 1000,  # tests of lost members must not wait six seconds for each
     "transaction.abort.timed.out.transaction.cleanup.interval.ms": 500,  # default 10 s: an abandoned transaction ends at its timeout
 }

@@ -15,9 +15,9 @@ from mahnlauf.configuration import apply_policy
 from mahnlauf.policy_file import read_policy
 from mahnlauf.publishing import Days, publish
 from mahnlauf.stories import POLICY, TENANT, cases, lines
-from schemas.topics import CASE_HISTORY, CASE_STATUS, COMMANDS, INVOICES, NOTICES, PAYMENTS
+from schemas.topics import CASE_HISTORY, CASE_STATUS, COMMANDS, INVOICES, NOTICES, PAYMENTS, TIMERS
 from streams.engine.cluster import Connection
-from streams.engine.journal import Entry, RecordsStep, Step
+from streams.engine.journal import Entry, RecordsStep, Step, TickStep
 from streams.engine.placing import partition_of
 from streams.engine.protocol import Output
 from streams.processor import EscalationProcessor
@@ -172,3 +172,22 @@ async def test_what_is_wrong_is_found_where_it_is_and_nothing_else(bootstrap: st
     ]
     assert dict(told.findings.counts) == {"different": 2, "doubled": 1, "lost": 3}
     assert "the record at offset 0 was passed over" in [finding.what for finding in told.findings.kept]
+
+
+def _first_tick_again() -> Tamper:
+    """The journal names a tick a second time, as where two owners of a partition did not fence each other."""
+
+    def change(outputs: list[Output]) -> list[Output] | None:
+        entry = Entry.decode(outputs[-1].value or b"")
+        again = [step for step in entry.steps if isinstance(step, TickStep)]
+        if not again:
+            return None
+        return [*outputs[:-1], outputs[-1]._replace(value=Entry(entry.rules, entry.positions, [*entry.steps, *again]).encode())]
+
+    return _once(change)
+
+
+async def test_a_journal_that_goes_back_is_a_finding_not_an_error(bootstrap: str, tmp_path: Path) -> None:
+    told = await _audited(bootstrap, tmp_path, _first_tick_again())
+    assert told.findings.counts["doubled"] >= 1
+    assert {(finding.kind, finding.topic) for finding in told.findings.kept} == {("doubled", TIMERS)}
