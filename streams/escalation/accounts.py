@@ -52,19 +52,19 @@ class Account:
         self.interest -= taken
         return taken
 
-    def take_costs(self, amount: int, until: date | None) -> int:
+    def take_costs(self, amount: int, until: date) -> int:
         """Settle costs dated up to `until`, the oldest first; returns how much was taken."""
         if not self.costs:
             return 0
         taken = 0
         for place, (day, left) in enumerate(self.costs):
-            if until is None or day <= until:
+            if day <= until:
                 part = min(amount - taken, left)
                 self.costs[place] = (day, left - part)
                 taken += part
         return taken
 
-    def take(self, amount: int, until: date | None, principal_first: bool) -> int:
+    def take(self, amount: int, until: date, principal_first: bool) -> int:
         """Settle costs, interest, principal (BGB 367), or the other way round."""
         if principal_first:
             taken = self.take_principal(amount)
@@ -74,7 +74,7 @@ class Account:
         taken += self.take_interest(amount - taken)
         return taken + self.take_principal(amount - taken)
 
-    def take_extras(self, amount: int, until: date | None, principal_first: bool) -> int:
+    def take_extras(self, amount: int, until: date, principal_first: bool) -> int:
         """Settle costs and interest alone."""
         if principal_first:
             taken = self.take_interest(amount)

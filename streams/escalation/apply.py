@@ -68,13 +68,14 @@ def apply(shared: Shared, key: str, contract: Contract | None, topic: str, event
     time_us = microseconds(event.time)
     by = event.data.by if topic == topics.INSTRUCTIONS else None
     turn = Turn(shared, key, before, max(before.clock_us, time_us), event.id, by)
+    answered = contract is not None and (topic in _ORDER or event.type == "payment.received")
     try:
-        if contract is not None and (topic in _ORDER or event.type == "payment.received"):
+        if answered:
             evaluate(turn)
             end_of_ladder(turn)
         _admit(turn, topic, event, time_us, recognised, original)
     except Refused as refusal:
-        return _refuse(shared, key, contract, turn, refusal)
+        return _refuse(shared, key, contract, turn if answered else None, refusal)
     evaluate(turn)
     end_of_ladder(turn)
     return _outcome(turn)
@@ -105,13 +106,14 @@ def _admit(turn: Turn, topic: str, event: Any, time_us: int, recognised: Recogni
     _end_unapplied(turn)
 
 
-def _refuse(shared: Shared, key: str, contract: Contract | None, turn: Turn, refusal: Refused) -> Outcome:
+def _refuse(shared: Shared, key: str, contract: Contract | None, evaluated: Turn | None, refusal: Refused) -> Outcome:
+    """`evaluated`: what an evaluation before the event made of the contract, None if there was none."""
     refused = (refusal.reason, refusal.detail)
     if contract is None:
         return Outcome(None, (), None, refused)
     # What the evaluation before the event changed stays, and with it the moment it is dated with; else the clock does not move.
-    changed = _outcome(turn, refused)
-    return changed if changed.told else unchanged(shared, key, contract, refused)
+    changed = _outcome(evaluated, refused) if evaluated is not None else None
+    return changed if changed is not None and changed.told else unchanged(shared, key, contract, refused)
 
 
 # --- orders of people
@@ -210,7 +212,7 @@ def _end_unapplied(turn: Turn) -> None:
 
 def visit(shared: Shared, key: str, contract: Contract, now_us: int) -> Outcome:
     """Apply a tick. If it touches nothing, the contract stays the same object."""
-    turn = Turn(shared, key, contract, max(contract.clock_us, now_us), TICK)
+    turn = Turn(shared, key, contract, max(contract.clock_us, now_us), TICK, as_of_us=now_us)
     steps.tick(turn, now_us)
     tell.status(turn)
     if not turn.told:

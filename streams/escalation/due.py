@@ -1,5 +1,5 @@
 """When a contract must be looked at next: the earliest tick that could change it. Never too late, or a step would be missed; early only
-by what a clock change of the zone leaves open."""
+by what a clock change of the zone leaves open, or where a tick may come that is behind the contract."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -13,8 +13,11 @@ from streams.escalation.turn import Turn
 def due_ms(turn: Turn) -> int | None:
     """Milliseconds of the earliest tick that would touch the contract as it stands on the day of the turn, or None."""
     place = turn.terms.place
-    first = min(_days(turn), default=None)
-    step = _step_ms(turn)
+    first_day = turn.first_day
+    if first_day < turn.day and _looks_other(turn, first_day):
+        return moment_ms(first_day, 0, place)
+    first = min((day for day in _days(turn) if day > turn.day), default=None)
+    step = _step_ms(turn, first_day)
     if first is None:
         return step
     start = moment_ms(first, 0, place)
@@ -22,24 +25,32 @@ def due_ms(turn: Turn) -> int | None:
 
 
 def _days(turn: Turn) -> Iterator[date]:
-    """Days after this one on which something changes by itself."""
+    """Days on which something changes, or changed, by itself."""
     seen = turn.view
     if seen.upcoming is not None:
         yield seen.upcoming
     for span in seen.spans:
-        if span.begin > turn.day:
-            yield span.begin
-        if span.end is not None and span.end > turn.day:
+        yield span.begin
+        if span.end is not None:
             yield span.end
     for case in turn.contract.cases:
         for asked_on in (attention.recall_asked_on(case), attention.passing_asked_on(case)):
             if asked_on is not None:
-                over = turn.rules.working_days.day_number(turn.rules.answer_days + 1, asked_on)
-                if over > turn.day:
-                    yield over
+                yield turn.rules.working_days.day_number(turn.rules.answer_days + 1, asked_on)
 
 
-def _step_ms(turn: Turn) -> int | None:
+def _looks_other(turn: Turn, earlier: date) -> bool:
+    """Whether a tick of that earlier day would find the contract otherwise than it stands."""
+    seen = turn.view
+    if any(earlier < position.due + ONE_DAY <= turn.day for position in (*seen.overdue, *seen.held)):
+        return True
+    coming = ladder.next_step(turn.contract, seen, turn.rules) if turn.contract.status in CLIMBING else None
+    if coming is not None and coming.on is not None and earlier < coming.on and ladder.waiting_for(turn.contract, coming, turn.day):
+        return True
+    return any(earlier < day <= turn.day for day in _days(turn))
+
+
+def _step_ms(turn: Turn, first_day: date) -> int | None:
     contract, rules = turn.contract, turn.rules
     if contract.status not in CLIMBING or turn.terms.binding is None:
         return None
@@ -48,7 +59,7 @@ def _step_ms(turn: Turn) -> int | None:
         return None
     if ladder.waiting_for(contract, coming, coming.on):
         return moment_ms(coming.on, 0, turn.terms.place) if coming.on > turn.day else None
-    day = max(coming.on, turn.day)
+    day = max(coming.on, first_day)
     if contract.stepped_ever_on is not None and contract.stepped_ever_on >= day:
         day = contract.stepped_ever_on + ONE_DAY
     if rules.working_days_only:

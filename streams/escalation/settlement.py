@@ -7,6 +7,7 @@ place in that order and is 0 until a policy may ask for it.
 An `Account` changes while its fold runs and not after; whoever gets `Books` only reads them.
 """
 
+from collections import deque
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -42,12 +43,12 @@ class Books:
     """The result of a fold. `parts` says how much of each receivable a payment (kind, id) settled."""
 
     accounts: dict[str, Account]
+    costs: Sequence[Cost] = ()
+    """Every cost that is owed, settled or not, in order of its day."""
     credit: int = 0
     agency_balance: int = 0
     written_off: int = 0
     parts: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict)
-    reopened_first: dict[str, str] = field(default_factory=dict)
-    """By chargeback: the receivable it reopens."""
 
     def part(self, kind: str, money_id: str, invoice_ids: Sequence[str]) -> int:
         """How much of the payment settled these receivables."""
@@ -75,32 +76,62 @@ class Ledger(NamedTuple):
 
 def books(ledger: Ledger) -> Books:
     """What is owed by the facts known now."""
-    fees = _owed_fees(ledger) if ledger.reminders else []
-    reopened = _reopened(ledger, fees)
-    costs = (*fees, *_chargeback_costs(ledger.facts, reopened)) if reopened else fees
-    result = _fold(ledger, costs, None)
-    result.reopened_first = reopened
-    return result
+    return _fold(ledger, _owed_costs(ledger))
 
 
-def _owed_fees(ledger: Ledger) -> list[Cost]:
-    """A fee is owed if, without it, principal was open at the end of its day; earlier fees decided first."""
-    fees: list[Cost] = []
-    if not any(reminder.fee for reminder in ledger.reminders):
-        return fees
-    for reminder in sorted(ledger.reminders, key=lambda reminder: (reminder.day, reminder.cycle, reminder.step)):
-        if reminder.fee and not reminder.skipped and not ledger.exempt(reminder.anchor, reminder.day):
-            reopened = _reopened(ledger, fees)
-            costs = (*fees, *_chargeback_costs(ledger.facts, reopened))
-            if _fold(ledger, costs, reminder.day).accounts[reminder.anchor].open > 0:
-                fees.append(Cost(reminder.anchor, reminder.day, reminder.fee))
-    return fees
+# --- costs
+
+
+def _owed_costs(ledger: Ledger) -> list[Cost]:
+    """Fees of steps and of chargebacks that are owed. They are decided in order of their days (within a day steps first), each by the
+    fold in which the costs decided before it count: so what a later one brings never moves an earlier one."""
+    candidates: list[tuple[date, bool, str, Reminder | Chargeback]] = [
+        (one.day, False, f"{one.cycle}/{one.step}", one) for one in ledger.reminders if one.fee and not one.skipped
+    ]
+    candidates += [(one.booked_on, True, one.chargeback_id, one) for one in unreversed(ledger.facts) if charges_fee(one)]
+    costs: list[Cost] = []
+    for day, _, _, one in sorted(candidates, key=_BY_DAY_KIND_AND_ID) if candidates else ():
+        invoice_id = reopened_by(ledger, one, costs) if isinstance(one, Chargeback) else _charged_for(ledger, one, costs)
+        if invoice_id is not None:
+            costs.append(Cost(invoice_id, day, one.fee))
+    return costs
+
+
+def _charged_for(ledger: Ledger, reminder: Reminder, costs: Sequence[Cost]) -> str | None:
+    """A step's fee is owed if, without it, principal of its receivable was open at the end of its day."""
+    if ledger.exempt(reminder.anchor, reminder.day):
+        return None
+    then = _fold(ledger, costs, until=reminder.day)
+    return reminder.anchor if then.accounts[reminder.anchor].open > 0 else None
+
+
+def reopened_by(ledger: Ledger, chargeback: Chargeback, costs: Sequence[Cost]) -> str | None:
+    """What a chargeback reopens: the designated receivable (of several allocations the first), else the one that the payment would settle
+    first, as things stood on its day: what was written off or closed later does not hide it. None: nothing, or not yet known."""
+    payment = next((one for one in ledger.facts.payments if one.payment_id == chargeback.payment_id), None)
+    if payment is None or payment.via_agency:
+        return None
+    issued = {invoice.invoice_id for invoice in ledger.facts.invoices}
+    for allocated in payment.designated:
+        if allocated.invoice_id in issued:
+            return allocated.invoice_id
+    then = _fold(ledger, costs, until=payment.counts_on, before=payment.payment_id)
+    return _settled_first(tuple(then.accounts.values()), payment.counts_on)
+
+
+def _settled_first(ordered: Sequence[Account], day: date) -> str | None:
+    due = [account for account in ordered if account.due_on <= day]
+    later = (account for account in ordered if account.due_on > day)
+    for account in (*(one for one in due if one.open), *(one for one in due if one.claim), *(one for one in later if one.claim)):
+        return account.invoice.invoice_id
+    return None
 
 
 # --- chargebacks
 
 
-def _unreversed(facts: Facts) -> Sequence[Chargeback]:
+def unreversed(facts: Facts) -> Sequence[Chargeback]:
+    """The chargebacks that stand."""
     if not facts.reversals:
         return facts.chargebacks
     reversed_ids = {reversal.chargeback_id for reversal in facts.reversals}
@@ -110,27 +141,6 @@ def _unreversed(facts: Facts) -> Sequence[Chargeback]:
 def charges_fee(chargeback: Chargeback) -> bool:
     """Whether the bank's fee is the debtor's to bear: not for our own errors, nor without a mandate."""
     return chargeback.fee > 0 and chargeback.reason_code != UNAUTHORISED and chargeback.reason_code not in OWN_ERROR
-
-
-def _chargeback_costs(facts: Facts, reopened: dict[str, str]) -> Iterator[Cost]:
-    for chargeback in _unreversed(facts):
-        if charges_fee(chargeback) and chargeback.chargeback_id in reopened:
-            yield Cost(reopened[chargeback.chargeback_id], chargeback.booked_on, chargeback.fee)
-
-
-def _reopened(ledger: Ledger, fees: Sequence[Cost]) -> dict[str, str]:
-    """By chargeback: the designated receivable (of several allocations the first), else the one that the payment would settle first, as
-    things stood on its day: what was written off or closed later does not hide it."""
-    facts = ledger.facts
-    if not facts.chargebacks:
-        return {}
-    days = {payment.payment_id: payment.counts_on for payment in facts.payments}
-    found: dict[str, str] = {}
-    for day in sorted({days[one.payment_id] for one in facts.chargebacks if one.payment_id in days}):
-        first = _fold(ledger, tuple(fees), day).reopened_first
-        of_day = (one for one in facts.chargebacks if days.get(one.payment_id) == day)
-        found.update({one.chargeback_id: first[one.chargeback_id] for one in of_day if one.chargeback_id in first})
-    return found
 
 
 # --- what was fixed at a moment
@@ -161,8 +171,8 @@ def _taken_back(facts: Facts, invoice_id: str, time_us: int) -> bool:
 
 
 def _put_aside(ledger: Ledger, accounts: dict[str, Account], until: date | None) -> Iterator[Money]:
-    """Take what was fixed from the accounts. Of a close, what exceeds a receivable that was lowered since flows on; a write-off was
-    never money, so nothing of it does."""
+    """Take what was fixed from the accounts; like a payment it settles costs up to its day. Of a close, what exceeds a receivable that
+    was lowered since flows on; a write-off was never money, so nothing of it does."""
     if not (ledger.facts.write_offs or ledger.fixed):
         return
     for aside in sorted(_set_aside(ledger), key=lambda aside: aside[:3]):
@@ -173,7 +183,7 @@ def _put_aside(ledger: Ledger, accounts: dict[str, Account], until: date | None)
             account = accounts[portion.invoice_id]
             taken = account.take_principal(portion.principal)
             taken += account.take_interest(portion.interest)
-            taken += account.take_costs(portion.costs, None)
+            taken += account.take_costs(portion.costs, aside.day)
             exceeding += portion.principal + portion.interest + portion.costs - taken
             if aside.written_off:
                 account.written_off += taken
@@ -193,7 +203,7 @@ def net_payments(facts: Facts) -> dict[str, int]:
     taken: dict[str, int] = {}
     for refund in facts.refunds:
         taken[refund.payment_id] = taken.get(refund.payment_id, 0) + refund.amount
-    for chargeback in _unreversed(facts):
+    for chargeback in unreversed(facts):
         taken[chargeback.payment_id] = taken.get(chargeback.payment_id, 0) + chargeback.amount
     return {
         payment.payment_id: 0 if _failed(facts, payment) else max(0, payment.amount - taken.get(payment.payment_id, 0))
@@ -266,39 +276,41 @@ def _agency_balance(ledger: Ledger) -> int:
 # --- the fold
 
 
-def _fold(ledger: Ledger, costs: Sequence[Cost], until: date | None) -> Books:
-    """Settle in order. With `until`, only by money and write-offs dated up to that day."""
+def _fold(ledger: Ledger, costs: Sequence[Cost], until: date | None = None, before: str | None = None) -> Books:
+    """Settle in order. With `until`, only what is dated up to that day; with `before`, only up to that payment."""
     accounts = accounts_of(ledger.facts)
-    for cost in sorted(costs, key=lambda cost: cost.day) if costs else ():
+    for cost in costs:
         account = accounts.get(cost.invoice_id)
-        if account is not None and not account.cancelled:
+        if account is not None and not account.cancelled and (until is None or cost.day <= until):
             account.costs.append((cost.day, cost.amount))
-    result = Books(accounts)
+    result = Books(accounts, costs)
     if ledger.has_money:
-        _apply_money(ledger, result, until)
+        _apply_money(ledger, result, until, before)
         if until is None:
             result.agency_balance = _agency_balance(ledger)
     return result
 
 
-def _apply_money(ledger: Ledger, result: Books, until: date | None) -> None:
+def _apply_money(ledger: Ledger, result: Books, until: date | None, before: str | None) -> None:
     moneys = [*_put_aside(ledger, result.accounts, until), *_moneys(ledger, result.accounts)]
     ordered = tuple(result.accounts.values())
+    owed_on = deque(sorted({day for account in ordered for day, _ in account.costs}))
     pool: list[Money] = []
     for money in sorted(moneys, key=_BY_DAY_KIND_AND_ID) if len(moneys) > 1 else moneys:
-        if until is None or money.day <= until:
-            _settle(ledger, result, ordered, money, pool)
-    if pool:
-        _settle_from(pool, result, ordered, None, ledger.principal_first)
-        result.credit = sum(money.amount for money in pool)
+        if until is not None and money.day > until:
+            break
+        while owed_on and owed_on[0] <= money.day:
+            _settle_from(pool, result, ordered, owed_on.popleft(), ledger.principal_first)
+        if before is not None and money.kind == PAYMENT and money.id == before:
+            return
+        _settle(ledger, result, ordered, money, pool)
+    for day in owed_on:
+        _settle_from(pool, result, ordered, day, ledger.principal_first)
+    result.credit = sum(money.amount for money in pool)
     result.written_off = sum(account.written_off for account in ordered)
 
 
 def _settle(ledger: Ledger, result: Books, ordered: Sequence[Account], money: Money, pool: list[Money]) -> None:
-    if pool:
-        _settle_from(pool, result, ordered, money.day, ledger.principal_first)
-    if money.kind == PAYMENT and ledger.facts.chargebacks:
-        _note_reopened(ledger.facts, result, ordered, money)
     left = money.amount
     for allocated in money.designated:
         account = result.accounts.get(allocated.invoice_id)
@@ -313,31 +325,32 @@ def _settle(ledger: Ledger, result: Books, ordered: Sequence[Account], money: Mo
         pool.append(money._replace(amount=left))
 
 
-def _settle_from(pool: list[Money], result: Books, ordered: Sequence[Account], day: date | None, principal_first: bool) -> None:
-    """Credit settles whatever else has become owed."""
+def _settle_from(pool: list[Money], result: Books, ordered: Sequence[Account], day: date, principal_first: bool) -> None:
+    """Credit settles what becomes owed on the day on which it does. (What is left of money is left because nothing else was owed: there
+    is nothing else that becomes owed but costs.)"""
     for place, money in enumerate(pool):
         if money.amount:
             taken = _spread(result, ordered, money, money.amount, day, principal_first)
             pool[place] = money._replace(amount=money.amount - taken)
 
 
-def _spread(result: Books, ordered: Sequence[Account], money: Money, amount: int, day: date | None, principal_first: bool) -> int:
-    """Settle due receivables with open principal, then what else is left on due ones, then those not yet due; `day` None: all are due."""
+def _spread(result: Books, ordered: Sequence[Account], money: Money, amount: int, day: date, principal_first: bool) -> int:
+    """Settle due receivables with open principal, then what else is left on due ones, then those not yet due."""
     left = amount
     for account in ordered:
-        if account.open and (day is None or account.due_on <= day):
+        if account.open and account.due_on <= day:
             taken = account.take_principal(left) if principal_first else account.take(left, day, principal_first)
             _note(result, account, money, taken)
             left -= taken
             if not left:
                 return amount
     for account in ordered:
-        if (account.costs or account.interest) and (day is None or account.due_on <= day):
+        if (account.costs or account.interest) and account.due_on <= day:
             taken = account.take_extras(left, day, principal_first)
             _note(result, account, money, taken)
             left -= taken
     for account in ordered:
-        if left and day is not None and account.due_on > day:
+        if left and account.due_on > day:
             taken = account.take(left, day, principal_first)
             _note(result, account, money, taken)
             left -= taken
@@ -349,22 +362,3 @@ def _note(result: Books, account: Account, money: Money, taken: int) -> None:
         account.settled += taken
         parts = result.parts.setdefault((money.kind, money.id), {})
         parts[account.invoice.invoice_id] = parts.get(account.invoice.invoice_id, 0) + taken
-
-
-def _note_reopened(facts: Facts, result: Books, ordered: Sequence[Account], money: Money) -> None:
-    for chargeback in facts.chargebacks:
-        if chargeback.payment_id == money.id and chargeback.chargeback_id not in result.reopened_first:
-            first = _settled_first(result, ordered, money)
-            if first is not None:
-                result.reopened_first[chargeback.chargeback_id] = first.invoice.invoice_id
-
-
-def _settled_first(result: Books, ordered: Sequence[Account], money: Money) -> Account | None:
-    for allocated in money.designated:
-        if allocated.invoice_id in result.accounts:
-            return result.accounts[allocated.invoice_id]
-    due = [account for account in ordered if account.due_on <= money.day]
-    later = [account for account in ordered if account.due_on > money.day]
-    for account in (*(one for one in due if one.open), *(one for one in due if one.claim), *(one for one in later if one.claim)):
-        return account
-    return None

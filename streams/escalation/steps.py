@@ -22,8 +22,6 @@ def take_due_step(turn: Turn, now_us: int) -> None:
     if coming is None or coming.on is None:
         return
     now = local(now_us, turn.terms.place)
-    if now.date() < turn.day:
-        return  # the contract has seen a later day than this tick: nobody is written to as of a day that is over
     if turn.day < coming.on or 60 * now.hour + now.minute < turn.rules.at_minutes or not may_step_on(turn, turn.day):
         return
     if not ladder.waiting_for(turn.contract, coming, turn.day):

@@ -12,6 +12,7 @@ from schemas.status import RECEIVABLES_MAX
 from streams.escalation import ladder, outputs
 from streams.escalation.accounts import Account
 from streams.escalation.ladder import Position
+from streams.escalation.settlement import reopened_by, unreversed
 from streams.escalation.state import Case, Change, Contract
 from streams.escalation.statuses import CLIMBING
 from streams.escalation.turn import Turn
@@ -238,18 +239,9 @@ def _default_on(turn: Turn, account: Account, reminded: Sequence[date]) -> date 
 
 def _chargeback_reason(turn: Turn, invoice_id: str) -> str | None:
     """Reason of the last chargeback that reopened the receivable and stands."""
-    facts = turn.contract.facts
-    over = {reversal.chargeback_id for reversal in facts.reversals}
-    last = max(
-        (
-            one
-            for one in facts.chargebacks
-            if one.chargeback_id not in over and turn.books.reopened_first.get(one.chargeback_id) == invoice_id
-        ),
-        key=lambda one: (one.booked_on, one.chargeback_id),
-        default=None,
-    )
-    return last.reason_code if last else None
+    standing = sorted(unreversed(turn.contract.facts), key=lambda one: (one.booked_on, one.chargeback_id), reverse=True)
+    costs = turn.books.costs
+    return next((one.reason_code for one in standing if reopened_by(turn.ledger, one, costs) == invoice_id), None)
 
 
 def recall(turn: Turn, case: Case, reason: str) -> None:

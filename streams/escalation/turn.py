@@ -31,9 +31,22 @@ class Refused(Exception):
 
 
 class Turn:
-    """See the module. `key` is "tenant/contract", `cause` the id of the event or `tick`, `by` the person who ordered it."""
+    """See the module. `key` is "tenant/contract", `cause` the id of the event or `tick`, `by` the person who ordered it.
 
-    def __init__(self, shared: Shared, key: str, contract: Contract, moment_us: int, cause: str, by: str | None = None) -> None:
+    What is decided is dated with `moment_us`, the contract clock. Its local day is `day`, but for a tick, which decides as of its own
+    `now`, though the contract may have seen a later day (`escalation.md` 1): then `as_of_us` says which moment.
+    """
+
+    def __init__(
+        self,
+        shared: Shared,
+        key: str,
+        contract: Contract,
+        moment_us: int,
+        cause: str,
+        by: str | None = None,
+        as_of_us: int | None = None,
+    ) -> None:
         self.key = key
         self.tenant, self.contract_id = key.split("/", 1)
         self.contract = replace(contract, clock_us=moment_us) if moment_us != contract.clock_us else contract
@@ -46,12 +59,13 @@ class Turn:
         """Records kept so far that turned out to be dead letters, with reason and detail."""
         self.noted = (contract.status, contract.level, contract.attention)
         self._shared = shared
+        self._as_of_us = moment_us if as_of_us is None else as_of_us
         self.bind()
 
     def bind(self) -> None:
         """Go on under the terms that count now."""
         self.terms = terms(self._shared, self.tenant, self.contract)
-        self.day: date = local_day(self.contract.clock_us, self.terms.place)
+        self.day: date = local_day(self._as_of_us, self.terms.place)
         self._spans: tuple[Span, ...] | None = None
         self._books: Books | None = None
         self._view: View | None = None
@@ -90,6 +104,11 @@ class Turn:
         return local_day(time_us, self.terms.place)
 
     @property
+    def first_day(self) -> date:
+        """The earliest local day that a tick to come may have: ticks don't go back, but the contract may be ahead of them."""
+        return min(self.day, local_day(self._shared.last_tick_us, self.terms.place))
+
+    @property
     def spans(self) -> tuple[Span, ...]:
         """What holds."""
         if self._spans is None:
@@ -100,11 +119,14 @@ class Turn:
     def books(self) -> Books:
         """What is owed."""
         if self._books is None:
-            kept = self.contract
-            self._books = settlement.books(
-                Ledger(kept.facts, kept.reminders, kept.cases, kept.fixed, self.local_day, self.rules.principal_first, self._fee_free)
-            )
+            self._books = settlement.books(self.ledger)
         return self._books
+
+    @property
+    def ledger(self) -> Ledger:
+        """What the fold is made of."""
+        kept = self.contract
+        return Ledger(kept.facts, kept.reminders, kept.cases, kept.fixed, self.local_day, self.rules.principal_first, self._fee_free)
 
     def _fee_free(self, invoice_id: str, day: date) -> bool:
         return holds.fee_free(self.spans, invoice_id, day)

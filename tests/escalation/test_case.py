@@ -563,6 +563,20 @@ def test_replies_to_a_rejected_handover_settle_and_exhaust_but_change_no_status(
     assert [one.status[name] for name in ("status", "attention", "overdue_amount")] == ["Due", [], 3_000]
 
 
+def test_a_rejected_handover_that_another_replaced_settles_nothing_of_it() -> None:
+    """Its receivables are in the new case: an older close of the first is ignored, a newer one ends nothing but the first."""
+    one = rejected()
+    first = one.of("case.submit")[-1].data["handover_id"]
+    one.event("handover.ordered", "2026-02-01", by="ann")
+    closed = {"handover_id": first, "outcome": "successful", "reason": "paid"}
+    one.reply("case.closed", "2026-02-02", occurred_at="2026-01-29T12:00:00Z", **closed)
+    assert [one.status[name] for name in ("status", "open_amount", "agency_balance")] == ["ToBePassed", 10_000, 0]
+    one.reply("case.closed", "2026-02-03", **closed)
+    assert [one.status[name] for name in ("status", "open_amount", "agency_balance")] == ["ToBePassed", 10_000, 0]
+    one.reply("case.passed", "2026-02-04", agency="atriga")
+    assert one.status["status"] == "Passed"
+
+
 def test_the_named_part_goes_and_the_rest_waits_on() -> None:
     one = world(steps=HAND_OVER)
     one.invoice("R1")

@@ -121,6 +121,17 @@ def test_a_dead_letter_does_not_move_the_clock() -> None:
     assert one.state is before
 
 
+@pytest.mark.parametrize("changed", [{"invoice_id": "R2", "currency": "USD"}, {"amount": 999}])
+def test_a_dead_letter_is_followed_by_no_evaluation(changed: dict[str, Any]) -> None:
+    """R1 would be overdue on the day of the refused event: the row stays as of the clock."""
+    one = world(minimum_open={"EUR": 500})
+    one.invoice()
+    one.event("invoice.issued", "2026-02-01", **{**INVOICE, **changed})
+    (recorded,) = one.of("case_history.recorded")
+    assert (recorded.data["changed_at"], recorded.data["to"]) == ("2026-01-05T12:00:00Z", "Clear")
+    assert [one.status[name] for name in ("status", "overdue_amount", "attention")] == ["Clear", 0, ["unapplied_event"]]
+
+
 def test_one_currency_a_contract() -> None:
     one = known()
     one.pay("P2", "2026-01-11", 100, currency="CHF")

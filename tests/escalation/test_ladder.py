@@ -1,7 +1,9 @@
 """Section 4: the ladder, its days, its rungs and its end."""
 
+from typing import Any
+
 from schemas.ids import output_id
-from tests.escalation.harness import world
+from tests.escalation.harness import World, world
 
 REMIND = [{"kind": "remind", "day": 5, "level": 1}, {"kind": "remind", "day": 14, "level": 2}]
 
@@ -234,3 +236,65 @@ def test_an_unknown_notice_cannot_fail() -> None:
     one.invoice()
     one.event("notice.failed", "2026-01-22", by="printer", notice_id="nobody's", reason="moved")
     assert one.refused[0][0] == "unknown notice"
+
+
+# --- ticks behind the contract clock: d is the local day of the tick (section 1)
+
+
+def ahead(due: str, **changes: Any) -> World:
+    """An invoice that is overdue when it arrives, while the ticks still stand two days before."""
+    one = world(**changes)
+    one.tick("2026-02-09")
+    data: dict[str, Any] = {"invoice_id": "R1", "issued_on": "2026-01-05", "due_on": due, "amount": 10_000, "currency": "EUR"}
+    one.event("invoice.issued", "2026-02-11T06:00:01+00:00", **data)
+    return one
+
+
+def test_a_step_is_taken_on_a_tick_behind_the_clock_and_dated_with_the_clock() -> None:
+    one = ahead("2026-02-02", steps=[{"kind": "remind", "day": 3, "level": 1}, {"kind": "remind", "day": 5, "level": 2}])
+    one.tick("2026-02-09T12:28:02+00:00")
+    (reminder,) = one.of("notice.reminder")
+    assert reminder.time.isoformat() == "2026-02-11T06:00:01+00:00"
+    one.days("2026-02-10", "2026-02-12")
+    assert one.reminders == [("2026-02-11", 1), ("2026-02-11", 2)]
+
+
+def test_the_day_of_a_tick_behind_the_clock_decides_what_is_overdue() -> None:
+    """Overdue from the 10th on: by the event of the 11th it is Due, by the tick of the 9th not yet, by that of the 10th again."""
+    one = ahead("2026-02-09")
+    assert one.status["status"] == "Due"
+    one.tick("2026-02-09T13:00:00+00:00")
+    assert (one.status["status"], one.status["overdue_amount"]) == ("Clear", 0)
+    one.tick("2026-02-10")
+    assert one.status["status"] == "Due"
+
+
+def test_what_looks_the_same_on_both_days_is_not_touched() -> None:
+    one = ahead("2026-02-02", steps=[{"kind": "remind", "day": 30, "level": 1}])
+    assert one.tick("2026-02-09T13:00:00+00:00") == []
+
+
+def test_waiting_begins_on_the_day_of_the_tick() -> None:
+    one = ahead("2026-02-02", steps=[{"kind": "remind", "day": 8, "level": 1}])
+    one.event(
+        "invoice.issued",
+        "2026-02-11T07:00:00+00:00",
+        invoice_id="R1",
+        issued_on="2026-01-05",
+        due_on="2026-02-02",
+        amount=1,
+        currency="EUR",
+    )
+    assert one.status["waiting_for"] == ["unapplied"]
+    one.tick("2026-02-09T13:00:00+00:00")
+    assert one.status["waiting_for"] == []
+    one.tick("2026-02-10")
+    assert one.status["waiting_for"] == ["unapplied"]
+
+
+def test_a_hold_of_the_event_s_day_is_none_on_a_tick_before() -> None:
+    one = ahead("2026-02-02", steps=[{"kind": "remind", "day": 30, "level": 1}])
+    one.event("hold.placed", "2026-02-11T07:00:00+00:00", hold_id="H1", kind="manual")
+    assert one.status["status"] == "Held"
+    one.tick("2026-02-09T13:00:00+00:00")
+    assert one.status["status"] == "Due"

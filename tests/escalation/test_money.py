@@ -310,3 +310,112 @@ def test_a_payment_before_its_invoice_is_kept() -> None:
     assert [one.status[name] for name in ("currency", "credit")] == [None, 10_000]
     one.invoice()
     assert [one.status[name] for name in ("currency", "credit", "open_amount")] == ["EUR", 0, 0]
+
+
+def chargeback(one: World, chargeback_id: str, payment_id: str, on: str, amount: int = 0, fee: int = 300, **more: Any) -> None:
+    data = {"chargeback_id": chargeback_id, "payment_id": payment_id, "amount": amount, "fee": fee, "booked_on": on, **more}
+    one.event("chargeback.received", on, **data)
+
+
+def test_credit_settles_in_the_order_in_which_debts_become_owed() -> None:
+    """What credit of 500 settled on the 25th never opens again because of what arises on the 27th on an older receivable."""
+    one = world()
+    one.invoice("R1", due="2026-01-10", amount=1_000)
+    one.invoice("R2", due="2026-01-20", amount=1_000)
+    one.pay("P1", "2026-01-10", 1_000, invoice_id="R1")
+    one.pay("P2", "2026-01-20", 1_000, invoice_id="R2")
+    one.pay("P3", "2026-01-21", 500)
+    chargeback(one, "B1", "P2", "2026-01-25")
+    assert (open_of(one), one.status["credit"]) == ({}, 200)
+    chargeback(one, "B2", "P1", "2026-01-27")
+    assert (open_of(one), one.status["credit"]) == ({"R1": (0, 100)}, 0)
+
+
+def test_credit_settles_a_step_s_fee_on_its_day() -> None:
+    """The fee of 02-02 became owed before the cost of 02-10 on the older receivable: credit of before goes there."""
+    one = world()
+    one.invoice("R1", due="2026-01-10", amount=1_000)
+    one.pay("P1", "2026-01-09", 1_000, invoice_id="R1")
+    one.invoice("R2", due="2026-01-19", amount=1_000)
+    one.days("2026-01-19", "2026-02-02")
+    assert open_of(one) == {"R2": (1_000, 250)}
+    one.pay("P2", "2026-02-01", 1_250, at="2026-02-03", allocations=[{"invoice_id": "R2", "amount": 999}])
+    assert (open_of(one), one.status["credit"]) == ({}, 250)
+
+
+def test_each_cost_is_placed_by_the_costs_of_before() -> None:
+    """P2 settled the cost that the first chargeback had brought on R1: so R1 is what the return of P2 reopens, then and ever after."""
+    one = world(settlement="principal_first")
+    one.invoice("R1", due="2026-01-16", amount=400)
+    one.event("invoice.corrected", "2026-01-06", invoice_id="R1", amount=0)
+    one.pay("P1", "2026-01-05", 500, at="2026-01-07", allocations=[{"invoice_id": "R1", "amount": 184}])
+    chargeback(one, "B1", "P1", "2026-02-03", amount=500)
+    assert open_of(one) == {"R1": (0, 300)}
+    one.pay("P2", "2026-02-27", 2_000)
+    assert (open_of(one), one.status["credit"]) == ({}, 1_700)
+    chargeback(one, "B2", "P2", "2026-05-21", amount=2_000)
+    assert open_of(one) == {"R1": (0, 600)}
+    one.invoice("R5", at="2026-06-16", due="2026-08-16", amount=9_000)
+    assert open_of(one) == {"R1": (0, 600), "R5": (9_000, 0)}
+
+
+def test_a_later_step_s_fee_does_not_move_what_was_placed_before() -> None:
+    one = two()
+    one.pay("P1", "2026-01-20", 4_000)
+    chargeback(one, "B1", "P1", "2026-01-25", amount=4_000)
+    assert open_of(one) == {"R1": (10_000, 300), "R2": (5_000, 0)}
+    one.days("2026-01-26", "2026-02-09")
+    assert open_of(one) == {"R1": (10_000, 550), "R2": (5_000, 0)}
+
+
+def test_what_was_written_off_is_what_was_open_by_then() -> None:
+    """The costs written off were taken away since; those of a later day were not open then and stay."""
+    one = world()
+    one.invoice("R1", due="2026-01-09", amount=1_234)
+    one.pay("P1", "2026-01-19", 500)
+    chargeback(one, "B1", "P1", "2026-01-27", amount=500)
+    one.event("invoice.written_off", "2026-02-14", invoice_id="R1")
+    assert (open_of(one), one.status["written_off"]) == ({}, 1_534)
+    chargeback(one, "B2", "P1", "2026-02-15", amount=500)
+    assert (open_of(one), one.status["written_off"]) == ({"R1": (0, 300)}, 1_534)
+    one.event("chargeback.reversed", "2026-03-14", chargeback_id="B1", booked_on="2026-03-14")
+    assert (open_of(one), one.status["written_off"]) == ({"R1": (0, 300)}, 1_234)
+
+
+def test_what_a_close_settled_is_what_was_open_by_then() -> None:
+    """What no longer meets a cost of its day flows on as money of that day: it settles the later cost as credit does."""
+    one = world()
+    one.invoice("R1", due="2026-01-09", amount=1_234)
+    one.invoice("R2", due="2026-06-30", amount=1_000)
+    one.pay("P1", "2026-01-19", 500)
+    chargeback(one, "B1", "P1", "2026-01-27", amount=500)
+    one.event("handover.ordered", "2026-01-28", by="ann")
+    one.reply("case.closed", "2026-02-14", outcome="successful", reason="paid")
+    assert open_of(one) == {"R2": (1_000, 0)}
+    one.event("chargeback.reversed", "2026-02-15", chargeback_id="B1", booked_on="2026-02-15")
+    assert open_of(one) == {"R2": (200, 0)}
+    chargeback(one, "B2", "P1", "2026-02-16", amount=500)
+    assert open_of(one) == {"R1": (0, 300), "R2": (700, 0)}
+
+
+def test_a_reminder_without_a_fee_decides_it_too() -> None:
+    """Reminded by a policy without fees, reopened, reminded by one with: the fee of that step was decided, not charged, once for ever."""
+    one = world()
+    one.invoice()
+    one.days("2026-01-19", "2026-01-25")
+    one.pay("P1", "2026-01-26", 10_000)
+    one.apply_policy("2026-01-26", version=2, steps=[{"kind": "remind", "day": 5, "level": 1, "fee": {"EUR": 300}}])
+    one.event("chargeback.received", "2026-02-10", chargeback_id="B1", payment_id="P1", amount=10_000, booked_on="2026-02-10")
+    one.days("2026-02-11", "2026-02-28")
+    assert (one.reminders, one.status["costs"]) == ([("2026-01-24", 1), ("2026-02-15", 1)], 0)
+
+
+def test_a_skipped_reminder_decides_its_fee_too() -> None:
+    one = world(steps=[{"kind": "remind", "day": 5, "level": 1, "fee": {"EUR": 300}}])
+    one.invoice()
+    one.tick("2026-01-20")
+    one.event("step.skipped", "2026-01-21", by="ann")
+    one.pay("P1", "2026-01-26", 10_000)
+    one.event("chargeback.received", "2026-02-10", chargeback_id="B1", payment_id="P1", amount=10_000, booked_on="2026-02-10")
+    one.days("2026-02-11", "2026-02-28")
+    assert (one.reminders, one.status["costs"]) == ([("2026-02-15", 1)], 0)
