@@ -14,7 +14,7 @@ from streams.escalation.facts import Facts, Portion
 
 STATE_VERSION = 1
 """Schema version of the encoded state: raised with every change of these structs."""
-RULES = 1
+RULES = 2
 """Number of the rules, raised by any change that alters outputs: journal and audit know by it which code decided."""
 
 RECEIVABLES_MAX = 1_000
