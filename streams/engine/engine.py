@@ -101,7 +101,7 @@ class Engine(Generic[State, Shared, Event]):
                     break
                 await asyncio.wait([working], timeout=_DRAIN_LOOK_S)
         finally:
-            self.stop()
+            self.stop(for_good=True)  # nobody starts it again: a static member's partitions need not wait for it
             await working
 
     def stop(self, *, for_good: bool = False) -> None:
