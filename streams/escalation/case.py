@@ -116,7 +116,7 @@ def _orderable(turn: Turn, despite_hold: bool) -> list[str]:
     dead = turn.contract.current if turn.contract.status == statuses.FAILED else None
     for standing in turn.contract.standings:
         left = standing.place in WAITING or (standing.place == EXHAUSTED and standing.case == dead)
-        if left and turn.books.accounts[standing.invoice_id].open > 0:
+        if left and turn.books.accounts[standing.invoice_id].claim > 0:
             found.append(standing.invoice_id)
     return found
 

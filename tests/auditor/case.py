@@ -250,6 +250,7 @@ class Contract:
         """Statuses and attention as of `day`; again whenever a cycle ended. Says whether anything was recorded."""
         version = self.out.version
         while True:
+            self._cap_rungs()
             view = self.view(day)
             self.update_attention(view)
             end = self._end_of_cycle(view)
@@ -285,6 +286,13 @@ class Contract:
                 return "over others"
             return "reset" if not overdue and agency.case_open_minor(view.books, self.current) == 0 else None
         return "reset" if self.status in WITHOUT_CASE and self.begun and not past_due else None
+
+    def _cap_rungs(self) -> None:
+        """Under a shorter ladder a rung is capped, and stays so under a longer one that comes after (section 4)."""
+        length = len(self.policy().steps)
+        for taken in self.steps:
+            if taken.cycle == self.cycle:
+                taken.rungs.update({invoice_id: min(rung, length) for invoice_id, rung in taken.rungs.items()})
 
     def _begin(self) -> None:
         if self.status != "Clear" and not self.begun:

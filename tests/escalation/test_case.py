@@ -577,6 +577,20 @@ def test_a_rejected_handover_that_another_replaced_settles_nothing_of_it() -> No
     assert one.status["status"] == "Passed"
 
 
+def test_what_waits_is_handed_over_again_though_only_costs_are_open() -> None:
+    steps = [{"kind": "remind", "day": 5, "level": 1, "fee": {"EUR": 300}}, {"kind": "hand_over", "day": 10}]
+    one = world(steps=steps, settlement="principal_first")
+    one.invoice()
+    one.days("2026-01-19", "2026-01-29")
+    one.reply("case.rejected", "2026-01-30", reasons=[])
+    one.pay("P1", "2026-01-31", 10_000)
+    assert [one.status[name] for name in ("status", "open_amount", "costs")] == ["Rejected", 0, 300]
+    one.event("handover.ordered", "2026-02-01", by="ann")
+    submitted = one.of("case.submit")[-1].data
+    assert [submitted[name] for name in ("attempt", "open_amount", "costs")] == [2, 0, 300]
+    assert [one.status[name] for name in ("status", "attention")] == ["ToBePassed", []]
+
+
 def test_the_named_part_goes_and_the_rest_waits_on() -> None:
     one = world(steps=HAND_OVER)
     one.invoice("R1")

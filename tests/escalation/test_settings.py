@@ -68,6 +68,19 @@ def test_at_once_means_everybody_with_the_next_tick_and_caps_the_rungs() -> None
     assert [one.status[name] for name in ("rung", "next_step", "next_step_on", "attention")] == [1, 2, "2026-02-11", []]
 
 
+def test_a_capped_rung_stays_so_under_a_longer_ladder() -> None:
+    """The number is what it is: two, capped at one, and one under the policy that comes after."""
+    one = world()
+    one.invoice()
+    one.days("2026-01-19", "2026-02-02")
+    assert one.status["rung"] == 2
+    one.apply_policy("2026-02-02", version=2, steps=LADDER["steps"][:1], applies="at_once")
+    one.tick("2026-02-03")
+    one.apply_policy("2026-02-03", version=3, applies="at_once")
+    one.tick("2026-02-04")
+    assert [one.status[name] for name in ("rung", "next_step")] == [1, 2]
+
+
 def test_a_later_version_for_the_next_cycle_does_not_hide_one_that_applies_at_once() -> None:
     one = world()
     one.invoice()
