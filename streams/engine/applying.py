@@ -187,7 +187,8 @@ class Applier(Generic[State, Shared, Event]):
         else:
             applied = self._processor.apply(self.shared, key, entry.state, decoded.event, record)
             states.put(key, entry, applied.state, applied.due_ms)
-            self.outputs += applied.outputs
+            if applied.outputs:
+                self.outputs += applied.outputs
             if applied.refused is None:
                 counts, label = self.counts.events, (record.topic, decoded.kind)
                 counts[label] = counts.get(label, 0) + 1

@@ -13,7 +13,8 @@ SHARED_KEY: Final = RESERVED + b"shared"
 PROGRESS_KEY: Final = RESERVED + b"progress"
 NEVER: Final = (1 << 63) - 1
 """Due time of a key that needs no visit."""
-_FRAME = struct.Struct(">Hq")
+HEAD: Final = struct.Struct(">Hq")
+"""What stands before a payload: schema version and due time."""
 
 
 class Framed(NamedTuple):
@@ -24,12 +25,12 @@ class Framed(NamedTuple):
 
 def frame(version: int, due_ms: int, payload: bytes) -> bytes:
     """A state record's value. `due_ms` NEVER: no visit; 0: at every tick."""
-    return _FRAME.pack(version, due_ms) + payload
+    return HEAD.pack(version, due_ms) + payload
 
 
 def unframe(framed: bytes) -> Framed:
-    version, due_ms = _FRAME.unpack_from(framed)
-    return Framed(version, due_ms, framed[_FRAME.size :])
+    version, due_ms = HEAD.unpack_from(framed)
+    return Framed(version, due_ms, framed[HEAD.size :])
 
 
 def due_of(framed: bytes) -> int:
@@ -38,4 +39,4 @@ def due_of(framed: bytes) -> int:
 
 def with_due(framed: bytes, due_ms: int) -> bytes:
     """The same state with another due time."""
-    return framed[:2] + due_ms.to_bytes(8, "big") + framed[_FRAME.size :]
+    return framed[:2] + due_ms.to_bytes(8, "big") + framed[HEAD.size :]

@@ -21,6 +21,9 @@ _MARKS_SERVE_S = 0.25
 """Watermarks asked for after a tick was fetched hold whatever was acknowledged before it was published, so those of one question serve
 all ticks of a backlog that were at hand by then; not for longer than this, so that what was acknowledged later counts too."""
 
+_SHARE_AT_LEAST = 200
+"""Records of one input looked at together, however many inputs there are."""
+
 
 class Fetched(NamedTuple):
     records: list[Record]
@@ -109,7 +112,10 @@ class Intake:
     def certain(self, limit: int) -> list[merge.Placed]:
         """The next records in order, before the first tick."""
         self._find_tick()
-        return merge.certain([self._source(topic, limit) for topic in self._topics], limit)
+        # Of each input a share is looked at, not `limit`: what is sorted and not taken now would be sorted again the next time.
+        busy = sum(len(buffer) > 0 for buffer in self._buffers.values())
+        share = max(limit // max(busy, 1), min(limit, _SHARE_AT_LEAST))
+        return merge.certain([self._source(topic, share) for topic in self._topics], limit)
 
     def next_tick(self) -> tuple[Record, Tick[Any]] | None:
         """The tick, if it is the next thing in order."""
@@ -232,11 +238,12 @@ class Intake:
         buffer = self._buffers[topic]
         more = self._more(topic, buffer)
         if self._tick is None:
-            return Source(buffer.head(limit), not more)
+            return Source(buffer.head(limit), len(buffer) <= limit and not more)
         if topic == self._config.timers:
-            return Source(buffer.below(self._tick[0].offset, limit), True)
+            below = buffer.below(self._tick[0].offset, limit)
+            return Source(below, len(below) < limit)
         before = buffer.up_to(self._tick_rank_ms(), limit)
-        return Source(before, len(before) < len(buffer) or not more)
+        return Source(before, len(before) < min(len(buffer), limit) or (len(before) == len(buffer) and not more))
 
     def _more(self, topic: str, buffer: Buffer) -> bool:
         """Whether the broker is known to hold more of an input. Of the timers what stands in an open transaction counts too: a commit is

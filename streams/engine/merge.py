@@ -9,7 +9,7 @@ What comes of a set of records depends on the set alone: a batch's input ranges 
 
 from bisect import bisect_right
 from collections.abc import Sequence
-from itertools import accumulate, repeat
+from itertools import accumulate, chain, repeat
 from typing import NamedTuple, TypeAlias
 
 from streams.engine.protocol import Record
@@ -27,7 +27,8 @@ class Source(NamedTuple):
 
 def ordered(inputs: Sequence[Sequence[Record]]) -> list[Record]:
     """All records of a batch in the order they are applied; `inputs` in the order of the inputs."""
-    return [record for _, _, record in _sorted(inputs)]
+    runs = [_run(index, records) for index, records in enumerate(inputs) if records]
+    return [record for _, _, record in _joined(runs)]
 
 
 def certain(sources: Sequence[Source], limit: int) -> list[Placed]:
@@ -36,24 +37,36 @@ def certain(sources: Sequence[Source], limit: int) -> list[Placed]:
     Empty if an input has records on the broker but none at hand: then fetch, and ask again.
     """
     bound: tuple[int, int] | None = None
+    runs: list[list[Placed]] = []
     for index, source in enumerate(sources):
-        if source.complete or len(source.records) > limit:
-            continue
-        if not source.records:
+        if source.records:
+            run = _run(index, source.records[:limit])
+            runs.append(run)
+            if not source.complete and len(source.records) <= limit:
+                last = run[-1][:2]
+                bound = last if bound is None else min(bound, last)
+        elif not source.complete:
             return []
-        last = (max(record.timestamp_ms for record in source.records), index)
-        bound = last if bound is None else min(bound, last)
-    placed = _sorted([source.records[:limit] for source in sources])
+    placed = _joined(runs)
     if bound is not None:
         # Of the input that sets the bound everything at hand has a place up to it, and comes last among equals of its index.
-        del placed[bisect_right(placed, bound, key=lambda item: item[:2]) :]
-    return placed[:limit]
+        del placed[bisect_right(placed, bound, key=_rank) :]
+    del placed[limit:]
+    return placed
 
 
-def _sorted(inputs: Sequence[Sequence[Record]]) -> list[Placed]:
-    placed: list[Placed] = []
-    for index, records in enumerate(inputs):
-        latest = accumulate([record.timestamp_ms for record in records], max)
-        placed += zip(latest, repeat(index), records, strict=False)
+def _rank(placed: Placed) -> tuple[int, int]:
+    return placed[:2]
+
+
+def _run(index: int, records: Sequence[Record]) -> list[Placed]:
+    latest = accumulate([record.timestamp_ms for record in records], max)
+    return list(zip(latest, repeat(index), records, strict=False))
+
+
+def _joined(runs: Sequence[list[Placed]]) -> list[Placed]:
+    if len(runs) == 1:
+        return runs[0]
+    placed = list(chain.from_iterable(runs))
     placed.sort()
     return placed

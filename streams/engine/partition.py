@@ -12,6 +12,7 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from enum import StrEnum
+from operator import attrgetter
 from pathlib import Path
 from typing import Generic, TypeAlias
 
@@ -34,6 +35,7 @@ from streams.engine.transaction import Home, KeyValues, TransactionalWriter
 log = logging.getLogger(__name__)
 
 _IDLE_MS = 500
+_TOPIC_AND_KIND = attrgetter("topic", "kind")
 
 Forwarded: TypeAlias = Callable[[int, int], None]
 """Called with (partition of the rerouted topic, offset after the last record and its marker) whenever records were forwarded there."""
@@ -284,7 +286,7 @@ class PartitionTask(Generic[State, Shared, Event]):
     ) -> None:
         """After the commit, and only then: the store, the counters, who waits for what was forwarded."""
         assert self._store is not None
-        outputs = Counter([(output.topic, output.kind) for output in applier.outputs])
+        outputs = Counter(map(_TOPIC_AND_KIND, applier.outputs))
         counts = applier.settle(changes, ends.get((self._config.changelog, self._number), self._store.position))
         self._metrics.transactions["committed"] += 1
         self._metrics.add(counts.events, counts.skipped, counts.dead_letters, counts.rerouted, outputs, counts.visited)

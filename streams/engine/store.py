@@ -65,9 +65,8 @@ class MemoryStore:
 
     def load(self, records: Mapping[bytes, bytes | None], position: int) -> None:
         self._values.update(records)  # type: ignore[arg-type]  # tombstones leave again below
-        if None in records.values():
-            for key in [key for key, value in records.items() if value is None]:
-                del self._values[key]
+        for key in [key for key, value in records.items() if value is None]:
+            del self._values[key]
         self.position = position
 
     def loaded(self) -> None:

@@ -16,7 +16,8 @@ Kept behind this one class so that another client can take aiokafka's place.
 import asyncio
 import contextlib
 import logging
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from itertools import repeat
 from typing import Any, NamedTuple, TypeAlias
 
 import aiokafka.errors as kafka_errors
@@ -58,7 +59,7 @@ class Home(NamedTuple):
 
     partition: int
     partitions: int
-    holds: Callable[[bytes], bool]
+    holds: Callable[[bytes | None], bool]
 
 
 class TransactionalWriter:
@@ -129,12 +130,14 @@ class TransactionalWriter:
     ) -> dict[tuple[str, int], int]:
         await self._producer.begin_transaction()
         self._open = True
+        at_hand: Collection[bytes] = () if state is None else state.values.keys()
         placed: dict[tuple[str, int], Iterable[_Record]] = {}
-        for where, outs in (await self._placed(outputs)).items():
+        for where, outs in (await self._placed(outputs, at_hand)).items():
             placed[where] = [(out.timestamp_ms, out.key, out.value, list(out.headers) if out.headers else _NO_HEADERS) for out in outs]
         if state is not None and state.values:
-            at = state.timestamp_ms
-            placed[state.topic, state.partition] = [(at, key, value, _NO_HEADERS) for key, value in state.values.items()]
+            placed[state.topic, state.partition] = zip(
+                repeat(state.timestamp_ms), state.values.keys(), state.values.values(), repeat(_NO_HEADERS), strict=False
+            )
         ends = await self._send(placed)
         if positions:
             offsets = {TopicPartition(*where): offset for where, offset in positions.items()}
@@ -143,31 +146,26 @@ class TransactionalWriter:
         self._open = False
         return ends
 
-    async def _placed(self, outputs: Iterable[Output]) -> dict[tuple[str, int], list[Output]]:
+    async def _placed(self, outputs: Iterable[Output], at_hand: Collection[bytes]) -> dict[tuple[str, int], list[Output]]:
+        """Outputs by where they go. `at_hand`: keys that changed in this transaction, and so are at home."""
         placed: dict[tuple[str, int], list[Output]] = {}
-        latest: dict[tuple[str, bytes | None, int | None], Output] = {}
-        for output in outputs:
-            if output.latest_only:
-                latest[output.topic, output.key, output.partition] = output
-                continue
-            where = (output.topic, output.partition if output.partition is not None else await self._place(output))
-            if where in placed:
-                placed[where].append(output)
-            else:
-                placed[where] = [output]
-        for output in latest.values():
-            partition = output.partition if output.partition is not None else await self._place(output)
-            placed.setdefault((output.topic, partition), []).append(output)
+        for topic, outs in _by_topic(outputs).items():
+            partitions = self._partitions.get(topic) or await self.partitions(topic)
+            home = self.home if self.home is not None and self.home.partitions == partitions else None
+            for output in outs:
+                key, partition = output.key, output.partition
+                if partition is None:
+                    if home is not None and (key in at_hand or home.holds(key)):
+                        partition = home.partition
+                    elif key is None:
+                        raise ValueError(f"an output for {topic} has neither key nor partition, so it has no place")
+                    else:
+                        partition = partition_of(key, partitions)
+                if (same := placed.get((topic, partition))) is None:
+                    placed[topic, partition] = [output]
+                else:
+                    same.append(output)
         return placed
-
-    async def _place(self, output: Output) -> int:
-        topic, key, home = output.topic, output.key, self.home
-        if key is None:
-            raise ValueError(f"an output for {topic} has neither key nor partition, so it has no place")
-        partitions = self._partitions.get(topic) or await self.partitions(topic)
-        if home is not None and partitions == home.partitions and home.holds(key):
-            return home.partition
-        return partition_of(key, partitions)
 
     async def _send(self, placed: Mapping[tuple[str, int], Iterable[_Record]]) -> dict[tuple[str, int], int]:
         """Send and await everything: aiokafka commits a transaction although one of its batches was refused, and offsets added before
@@ -188,21 +186,25 @@ class TransactionalWriter:
     async def _send_to(self, topic: str, partition: int, records: Iterable[_Record]) -> list[tuple[int, Any]]:
         if partition >= await self.partitions(topic):
             raise TransactionFailed(f"{self._transactional_id}: {topic} has no partition {partition}")
-        sent: list[tuple[int, Any]] = []
-        batch = self._producer.create_batch()
-        append = batch.append
-        for timestamp_ms, key, value, headers in records:
-            if append(timestamp=timestamp_ms, key=key, value=value, headers=headers) is None:
-                sent.append(await self._submit(batch, topic, partition))
-                batch = self._producer.create_batch()
-                append = batch.append
-                append(timestamp=timestamp_ms, key=key, value=value, headers=headers)
-        sent.append(await self._submit(batch, topic, partition))
-        return sent
+        return [await self._submit(batch, count, topic, partition) for batch, count in self._filled(records)]
 
-    async def _submit(self, batch: Any, topic: str, partition: int) -> tuple[int, Any]:
-        batch.close()
-        count = batch.record_count()
+    def _filled(self, records: Iterable[_Record]) -> Iterator[tuple[Any, int]]:
+        """Record batches, closed, and the number of records in each.
+
+        aiokafka's `BatchBuilder.append` costs three times what the builder inside it does, and is asked for twice an event.
+        """
+        batch, count = self._producer.create_batch(), 0
+        append = batch._builder.append
+        for timestamp_ms, key, value, headers in records:
+            if append(count, timestamp_ms, key, value, headers) is None:
+                yield _closed(batch, count), count
+                batch, count = self._producer.create_batch(), 0
+                append = batch._builder.append
+                append(0, timestamp_ms, key, value, headers)  # the first one is taken whatever its size
+            count += 1
+        yield _closed(batch, count), count
+
+    async def _submit(self, batch: Any, count: int, topic: str, partition: int) -> tuple[int, Any]:
         return count, await self._producer.send_batch(batch, topic, partition=partition)
 
     async def _abort(self) -> None:
@@ -226,6 +228,29 @@ class TransactionalWriter:
         if any(isinstance(cause, _FENCED) for cause in causes):
             return Fenced(f"{self._transactional_id}: another process has taken this id")
         return TransactionFailed(f"{self._transactional_id}: the transaction was refused: {causes[-1]!r}")
+
+
+def _by_topic(outputs: Iterable[Output]) -> dict[str, list[Output]]:
+    """Without those that a later one replaces."""
+    plain: dict[str, list[Output]] = {}
+    latest: dict[str, dict[tuple[bytes | None, int | None], Output]] = {}
+    for output in outputs:
+        topic = output.topic
+        if output.latest_only:
+            if (kept := latest.get(topic)) is None:
+                kept = latest[topic] = {}
+            kept[output.key, output.partition] = output
+        elif (same := plain.get(topic)) is None:
+            plain[topic] = [output]
+        else:
+            same.append(output)
+    return {topic: [*plain.get(topic, ()), *latest.get(topic, {}).values()] for topic in plain | latest}
+
+
+def _closed(batch: Any, count: int) -> Any:
+    batch._relative_offset = count
+    batch.close()
+    return batch
 
 
 def _causes(error: BaseException) -> Iterable[BaseException]:

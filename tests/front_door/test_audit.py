@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 from aiokafka import AIOKafkaProducer
+from msgspec.structs import replace as replaced
 
 from mahnlauf import topics
 from mahnlauf.audit.auditing import Audit, audit
@@ -92,7 +93,7 @@ def _altered(topic: str) -> Tamper:
         if index is None:
             return None
         value = (outputs[index].value or b"").replace(b'"specversion":"1.0"', b'"specversion": "1.0"')
-        return [*outputs[:index], outputs[index]._replace(value=value), *outputs[index + 1 :]]
+        return [*outputs[:index], replaced(outputs[index], value=value), *outputs[index + 1 :]]
 
     return _once(change)
 
@@ -101,7 +102,7 @@ def _last_status_altered(outputs: list[Output]) -> list[Output]:
     """Each status of one contract, so the last one too."""
     one = f"{TENANT}/C-1002".encode()
     return [
-        output._replace(value=output.value + b" ") if output.topic == CASE_STATUS and output.key == one and output.value else output
+        replaced(output, value=output.value + b" ") if output.topic == CASE_STATUS and output.key == one and output.value else output
         for output in outputs
     ]
 
@@ -141,7 +142,7 @@ def _first_invoice_passed_over() -> Tamper:
         if place is None:
             return None
         steps = [_one_less(step) if number == place else step for number, step in enumerate(entry.steps)]
-        return [*outputs[:-1], outputs[-1]._replace(value=Entry(entry.rules, entry.positions, steps).encode())]
+        return [*outputs[:-1], replaced(outputs[-1], value=Entry(entry.rules, entry.positions, steps).encode())]
 
     return _once(change)
 
