@@ -183,7 +183,8 @@ def _first_tick_again() -> Tamper:
         again = [step for step in entry.steps if isinstance(step, TickStep)]
         if not again:
             return None
-        return [*outputs[:-1], outputs[-1]._replace(value=Entry(entry.rules, entry.positions, [*entry.steps, *again]).encode())]
+        whole = Entry(entry.rules, entry.positions, [*entry.steps, *again])
+        return [*outputs[:-1], replaced(outputs[-1], value=whole.encode())]
 
     return _once(change)
 
