@@ -1,0 +1,30 @@
+"""Limitation (BGB 195, 199, 212): until when a claim can be enforced."""
+
+from collections.abc import Iterable
+from datetime import date
+from typing import Final
+
+YEARS: Final = 3
+
+
+def limitation_on(arose_on: date, acknowledged_on: Iterable[date] = ()) -> date:
+    """The last day of the period: three years from the end of the year in which the claim arose; a part payment or another
+    acknowledgement while the period runs begins three years anew, from its own day. One before the period began, or after it ended,
+    changes nothing (the debtor gets the benefit of the doubt)."""
+    begins = date(arose_on.year, 12, 31)
+    last = date(arose_on.year + YEARS, 12, 31)
+    for day in sorted(acknowledged_on):
+        if begins < day <= last:
+            last = _years_later(day)
+    return last
+
+
+def days_left(last: date, today: date) -> int:
+    """Days after `today` until the period is over; negative once it is."""
+    return (last - today).days
+
+
+def _years_later(day: date) -> date:
+    """BGB 188(3): where the last month has no such day, its last day."""
+    leap_day = (day.month, day.day) == (2, 29)
+    return date(day.year + YEARS, day.month, 28 if leap_day else day.day)
