@@ -7,24 +7,18 @@ from msgspec.structs import replace
 from schemas.ids import handover_id
 from schemas.instructions import HandoverOrderedData
 from schemas.policy import HandOver, Remind
-from streams.escalation import statuses, tell
+from streams.escalation import placement, statuses, tell
 from streams.escalation.evaluate import evaluate, move
 from streams.escalation.ladder import NextStep
 from streams.escalation.settlement import PAYMENT, Books
 from streams.escalation.state import EXHAUSTED, IN_CASE, WAITING, Case, Recall, Reported, Standing
 from streams.escalation.turn import Refused, Turn
 
-MAIN_ACCOUNT = "main"
 NO_SECOND_PLACEMENT = frozenset({"deceased", "insolvency", "limitation"})
 """Close reasons after which nobody else may try."""
 
 
 # --- handing over
-
-
-def account(turn: Turn, ordered: str | None = None) -> str:
-    """The agency account: the order's, else the contract's, else the step's, else `main`."""
-    return ordered or turn.terms.agency_account or turn.rules.account or MAIN_ACCOUNT
 
 
 def covered_by_step(turn: Turn, step: NextStep) -> tuple[str, ...]:
@@ -96,7 +90,7 @@ def order_handover(turn: Turn, data: HandoverOrderedData) -> None:
     named = candidates if data.invoice_ids is None else [one for one in candidates if one in data.invoice_ids]
     if not named:
         raise Refused("nothing overdue", "none of the receivables ordered is overdue or waits for a handover")
-    to = account(turn, data.account)
+    to = placement.account(turn, data.account)
     if status == statuses.FAILED and last is not None:
         _check_second_placement(last, to)
     hand_over(turn, named, to, turn.contract.level, tell.rung(turn), "handover.ordered")

@@ -4,8 +4,9 @@ by what a clock change of the zone leaves open, or where a tick may come that is
 from collections.abc import Iterator
 from datetime import date
 
-from streams.escalation import attention, ladder
+from streams.escalation import attention, ladder, waiting
 from streams.escalation.calendar import ONE_DAY, moment_ms
+from streams.escalation.ladder import NextStep
 from streams.escalation.statuses import CLIMBING
 from streams.escalation.turn import Turn
 
@@ -33,19 +34,27 @@ def _days(turn: Turn) -> Iterator[date]:
         yield span.begin
         if span.end is not None:
             yield span.end
+    coming = ladder.next_step(turn.contract, seen, turn.rules) if turn.contract.status in CLIMBING else None
+    if coming is not None and coming.on is not None:
+        yield from _waiting_days(turn, coming, coming.on)
     for case in turn.contract.cases:
         for asked_on in (attention.recall_asked_on(case), attention.passing_asked_on(case)):
             if asked_on is not None:
                 yield turn.rules.working_days.day_number(turn.rules.answer_days + 1, asked_on)
 
 
+def _waiting_days(turn: Turn, coming: NextStep, on: date) -> Iterator[date]:
+    """Days on which a step begins to wait, or may cease to."""
+    if waiting.reasons(turn, coming, on):
+        yield on
+    for day in waiting.changes_on(turn, coming):
+        yield max(day, on)
+
+
 def _looks_other(turn: Turn, earlier: date) -> bool:
     """Whether a tick of that earlier day would find the contract otherwise than it stands."""
     seen = turn.view
     if any(earlier < position.due + ONE_DAY <= turn.day for position in (*seen.overdue, *seen.held)):
-        return True
-    coming = ladder.next_step(turn.contract, seen, turn.rules) if turn.contract.status in CLIMBING else None
-    if coming is not None and coming.on is not None and earlier < coming.on and ladder.waiting_for(turn.contract, coming, turn.day):
         return True
     return any(earlier < day <= turn.day for day in _days(turn))
 
@@ -57,8 +66,8 @@ def _step_ms(turn: Turn, first_day: date) -> int | None:
     coming = ladder.next_step(contract, turn.view, rules)
     if coming is None or coming.on is None:
         return None
-    if ladder.waiting_for(contract, coming, coming.on):
-        return moment_ms(coming.on, 0, turn.terms.place) if coming.on > turn.day else None
+    if waiting.reasons(turn, coming, max(coming.on, turn.day)):
+        return None
     day = max(coming.on, first_day)
     if contract.stepped_ever_on is not None and contract.stepped_ever_on >= day:
         day = contract.stepped_ever_on + ONE_DAY

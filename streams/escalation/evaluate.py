@@ -152,6 +152,7 @@ def _next_cycle(turn: Turn) -> None:
         handover_rung=0,
         ordinals=(),
         unapplied=(),
+        approvals=(),
     )
     turn.bind()
 

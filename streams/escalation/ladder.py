@@ -6,7 +6,7 @@ from datetime import date
 
 from msgspec.structs import replace
 
-from schemas.policy import HandOver, Remind, Step
+from schemas.policy import Step
 from streams.escalation.accounts import Account
 from streams.escalation.calendar import ONE_DAY, after_unheld_days
 from streams.escalation.holds import Span, covers_contract, covers_receivable, held_for
@@ -143,18 +143,6 @@ def _step_on(contract: Contract, seen: View, rules: Rules, first: Position, numb
     if on is None:
         return None
     return rules.working_days.next(on) if rules.working_days_only else on
-
-
-def waiting_for(contract: Contract, step: NextStep, day: date) -> tuple[str, ...]:
-    """Why the next step, although its day has come, waits. Sorted."""
-    if step.on is None or day < step.on:
-        return ()
-    reasons = []
-    if isinstance(step.step, HandOver) and "undeliverable" in contract.attention:
-        reasons.append("address")
-    if isinstance(step.step, Remind | HandOver) and "unapplied_event" in contract.attention:
-        reasons.append("unapplied")
-    return tuple(reasons)
 
 
 def climbed(

@@ -12,7 +12,7 @@ import msgspec
 from msgspec.structs import replace
 
 from schemas.accounts import Creditor, TenantSettings
-from schemas.policy import HandOver, Policy, Remind, Step
+from schemas.policy import Policy, Remind, Step
 from schemas.timers import PaymentsImportedData, PolicyAppliedData, PolicyWithdrawnData
 from streams.escalation.calendar import WorkingDays, zone
 from streams.escalation.state import Binding, Contract, Kept
@@ -97,12 +97,6 @@ class Rules:
         chosen = self.steps[step - 1]
         return chosen.fee.get(currency, 0) if isinstance(chosen, Remind) and chosen.fee else 0
 
-    @property
-    def account(self) -> str | None:
-        """Agency account that the ladder names."""
-        last = self.steps[-1] if self.steps else None
-        return last.account if isinstance(last, HandOver) else None
-
 
 @lru_cache(maxsize=4096)
 def _rules(content: bytes, country: str | None, subdivision: str | None) -> Rules:
@@ -146,6 +140,7 @@ class Terms:
     """The policy that the contract itself was configured with."""
     agency_account: str | None
     debtor_kind: str | None
+    country: str | None = None
 
 
 @dataclass(slots=True)
@@ -154,6 +149,7 @@ class _Configured:
     agency_account: str | None = None
     debtor_kind: str | None = None
     time_zone: str | None = None
+    country: str | None = None
 
 
 def _configured(contract: Contract) -> _Configured:
@@ -164,6 +160,7 @@ def _configured(contract: Contract) -> _Configured:
         found.agency_account = told.agency_account or found.agency_account
         found.debtor_kind = told.debtor_kind or found.debtor_kind
         found.time_zone = told.time_zone or found.time_zone
+        found.country = told.country or found.country
     return found
 
 
@@ -189,6 +186,7 @@ def terms(shared: Shared, tenant_name: str, contract: Contract) -> Terms:
         policy=configured.policy,
         agency_account=configured.agency_account,
         debtor_kind=configured.debtor_kind,
+        country=configured.country,
     )
 
 

@@ -98,6 +98,14 @@ class Case(Kept, frozen=True):
     reported: tuple[Reported, ...] = ()
 
 
+class Approval(Kept, frozen=True):
+    """A person approved a step on that day, when so much (minor units) was overdue."""
+
+    step: int
+    day: date
+    overdue_amount: int
+
+
 class Change(Kept, frozen=True):
     """One of the last changes of the history."""
 
@@ -177,6 +185,9 @@ class Contract(Kept, frozen=True):
     ordinals: tuple[int, ...] = ()
     shown: bytes = b""
     """Digest of the case-status last told, without its interest."""
+
+    approvals: tuple[Approval, ...] = ()
+    """Approvals of steps of this cycle."""
 
     @property
     def case(self) -> Case | None:

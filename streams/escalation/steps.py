@@ -5,7 +5,7 @@ from datetime import date
 from msgspec.structs import replace
 
 from schemas.policy import Remind
-from streams.escalation import attention, case, ladder, outputs, tell
+from streams.escalation import attention, case, ladder, outputs, placement, tell, waiting
 from streams.escalation.calendar import local
 from streams.escalation.evaluate import end_of_ladder, evaluate
 from streams.escalation.ladder import NextStep
@@ -24,7 +24,7 @@ def take_due_step(turn: Turn, now_us: int) -> None:
     now = local(now_us, turn.terms.place)
     if turn.day < coming.on or 60 * now.hour + now.minute < turn.rules.at_minutes or not may_step_on(turn, turn.day):
         return
-    if not ladder.waiting_for(turn.contract, coming, turn.day):
+    if not waiting.reasons(turn, coming, turn.day):
         take(turn, coming, turn.day)
 
 
@@ -36,7 +36,11 @@ def may_step_on(turn: Turn, day: date) -> bool:
 
 
 def take(turn: Turn, step: NextStep, day: date) -> None:
-    """Take a step: rungs rise, and what the step is for is told."""
+    """Take a step: rungs rise, and what the step is for is told. Below its own minimum it counts as skipped."""
+    if waiting.is_below(turn, step.step):
+        _pass_over(turn, step)
+        evaluate(turn)
+        return
     overdue = turn.view.overdue
     if isinstance(step.step, Remind):
         ordinal = turn.next_ordinal(outputs.REMINDER)
@@ -48,7 +52,7 @@ def take(turn: Turn, step: NextStep, day: date) -> None:
     else:
         level = turn.contract.level
         _climb(turn, step, day)
-        if not case.hand_over(turn, case.covered_by_step(turn, step), case.account(turn), level, step.number):
+        if not case.hand_over(turn, case.covered_by_step(turn, step), placement.account(turn), level, step.number):
             turn.set(nothing_to_hand_over=True)
             evaluate(turn)
 
@@ -83,11 +87,14 @@ def skip(turn: Turn, number: int | None) -> None:
         raise Refused("no step to skip", "no step of the ladder is left")
     if number not in (None, coming.number):
         raise Refused("not the next step", f"step {number}: the next step is {coming.number}")
-    covered = _climb(turn, coming, turn.day)
-    if isinstance(coming.step, Remind):
-        skipped = Reminder(
-            turn.contract.cycle, coming.number, coming.step.level, turn.day, 0, coming.anchor.invoice_id, 0, covered, skipped=True
-        )
+    _pass_over(turn, coming)
+
+
+def _pass_over(turn: Turn, step: NextStep) -> None:
+    """The step counts as taken on this day, without notice and fee."""
+    covered = _climb(turn, step, turn.day)
+    if isinstance(step.step, Remind):
+        skipped = Reminder(turn.contract.cycle, step.number, step.step.level, turn.day, 0, step.anchor.invoice_id, 0, covered, skipped=True)
         turn.set(reminders=(*turn.contract.reminders, skipped))
 
 

@@ -23,7 +23,6 @@ EVENTS = frozenset(
         "case.monitoring_ordered",
         "case.message_written",
         "case.question_answered",
-        "step.approved",
         "call.attempted",
     }
 )
@@ -46,21 +45,14 @@ POLICY_KEYS = (
 )
 """Keys of a policy that may only have their defaults."""
 
-STEP_KEYS = ("minimum", "below", "approval", "accounts")
-"""Keys of a step that may only have their defaults."""
-
 STEP_KINDS = frozenset({"remind", "hand_over"})
 
 
 def unsupported(policy: Policy) -> Iterator[str]:
-    """The keys of a policy (such as `steps.2.approval`) that ask for what is not supported yet."""
+    """The keys of a policy (such as `steps.2.kind`) that ask for what is not supported yet."""
     for key in POLICY_KEYS:
         if getattr(policy, key) != Policy.model_fields[key].get_default(call_default_factory=True):
             yield key
     for place, step in enumerate(policy.steps):
         if step.kind not in STEP_KINDS:
             yield f"steps.{place}.kind"
-        fields = type(step).model_fields
-        for key in STEP_KEYS:
-            if key in fields and getattr(step, key) != fields[key].default:
-                yield f"steps.{place}.{key}"

@@ -9,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from schemas.status import RECEIVABLES_MAX
-from streams.escalation import ladder, outputs
+from streams.escalation import ladder, outputs, waiting
 from streams.escalation.accounts import Account
 from streams.escalation.ladder import Position
 from streams.escalation.settlement import reopened_by, unreversed
@@ -101,7 +101,7 @@ def _row(turn: Turn, accounts: Iterable[Account], listed: list[dict[str, Any]]) 
         _holds(turn) if turn.spans else (),
         (),
         contract.attention,
-        ladder.waiting_for(contract, coming, turn.day) if coming else (),
+        waiting.reasons(turn, coming, turn.day) if coming else (),
         *((coming.number, coming.step.kind, coming.on) if coming else (None, None, None)),
         moment(changes[-1].at_us) if changes else None,
         contract.version,

@@ -176,7 +176,7 @@ def test_steps_wait_until_the_attention_is_cleared() -> None:
 
 
 @pytest.mark.parametrize(
-    "kind", ["payment.initiated", "payment_plan.cancelled", "balance.stated", "insolvency.opened", "step.approved", "case.refresh_ordered"]
+    "kind", ["payment.initiated", "payment_plan.cancelled", "balance.stated", "insolvency.opened", "case.refresh_ordered"]
 )
 def test_what_comes_later_is_refused_and_not_ignored(kind: str) -> None:
     data: dict[str, dict[str, Any]] = {
@@ -184,7 +184,6 @@ def test_what_comes_later_is_refused_and_not_ignored(kind: str) -> None:
         "payment_plan.cancelled": {"plan_id": "X"},
         "balance.stated": {"as_of": "2026-01-10", "open_amount": 1},
         "insolvency.opened": {"occurred_on": "2026-01-10"},
-        "step.approved": {"by": "ann", "step": 1},
         "case.refresh_ordered": {"by": "ann"},
     }
     one = known()

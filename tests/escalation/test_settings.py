@@ -166,8 +166,6 @@ def test_the_same_version_again_changes_nothing_and_another_content_is_refused()
         ({"forget_after": 36}, "forget_after"),
         ({"transit_days": 6}, "transit_days"),
         ({"steps": [{"kind": "signal", "day": 1, "name": "x"}]}, "steps.0.kind"),
-        ({"steps": [{"kind": "remind", "day": 1, "level": 1, "approval": "required"}]}, "steps.0.approval"),
-        ({"steps": [{"kind": "hand_over", "day": 1, "accounts": [{"account": "x"}]}]}, "steps.0.accounts"),
     ],
 )
 def test_what_a_policy_asks_for_too_early_is_refused_by_its_key(changes: dict[str, Any], key: str) -> None:
