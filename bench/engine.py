@@ -148,8 +148,9 @@ def _show(figures: Figures) -> None:
     _console.print(table)
     for name, row in figures.items():
         if isinstance(row, dict) and "records" in row:
-            rate = row["records"] / row["wall_s"] if row["wall_s"] else 0.0
-            _console.print(f"{name}: {row['records']:,} records in {row['wall_s']:.2f} s, {rate:,.0f} a second")
+            rate, rate_cpu = (row["records"] / max(row[seconds], 1e-3) for seconds in ("recovery_s", "recovery_cpu_s"))
+            taken = f"{row['recovery_s']:.2f} s ({row['recovery_cpu_s']:.2f} s of CPU)"
+            _console.print(f"{name}: {row['records']:,} records in {taken}, {rate:,.0f} a second ({rate_cpu:,.0f} a second of CPU)")
     latency = figures["latency"]
     _console.print(f"latency at {LATENCY_RATE} events/s: p50 {latency['p50_ms']:.0f} ms, p99 {latency['p99_ms']:.0f} ms")
     for name, ratio in figures["ratios"].items():

@@ -122,6 +122,7 @@ class _Partition:
         self._dues: dict[bytes, int] = {}
         self._heap: list[tuple[int, bytes]] = []
         self._revisit: tuple[bytes, ...] = ()
+        self._failing: dict[bytes, str] = {}
         self._offsets: Counter[str] = Counter()
         self._ticked_us: list[int] = []
         self._result = Replayed()
@@ -186,6 +187,9 @@ class _Partition:
 
     def _poisoned(self, record: Record, poison: Poison, stage: str) -> None:
         self._letter(record, poison, stage)
+        self._tell_poisoned(record, poison)
+
+    def _tell_poisoned(self, record: Record, poison: Poison) -> None:
         state = self._states.get(record.key) if record.key else None
         if state is not None and record.key:
             self._take(record.key, self._processor.poisoned(self._shared, record.key, state, record, poison))
@@ -215,10 +219,19 @@ class _Partition:
         try:
             applied = self._processor.visit(self._shared, key, self._states[key], event)
         except Exception as error:
-            log.exception("the rules failed at a tick")
-            self._poisoned(record._replace(key=key), deadletter.of_exception(error), deadletter.VISIT)
+            self._visit_failed(record._replace(key=key), key, error)
             return
+        self._failing.pop(key, None)
         self._take(key, applied)
+
+    def _visit_failed(self, record: Record, key: bytes, error: Exception) -> None:
+        """A key is a dead letter where its visits begin to fail, not at each tick."""
+        poison = deadletter.of_exception(error)
+        if self._failing.get(key) != poison.reason:
+            log.error("the rules failed at a tick", exc_info=error)
+            self._letter(record, poison, deadletter.VISIT)
+        self._failing[key] = poison.reason
+        self._tell_poisoned(record, poison)
 
     def _due(self, now_ms: int) -> Iterator[bytes]:
         while self._heap and self._heap[0][0] <= now_ms:

@@ -13,7 +13,7 @@ import uvloop
 
 from bench.counting import Counter
 from bench.layout import core_config, core_processor, counter_config
-from bench.measuring import Run, settings, tell
+from bench.measuring import Run, cpu_s, settings, tell
 from streams.engine.engine import Engine
 from streams.engine.limits import GC_THRESHOLDS
 from streams.engine.partition import Phase
@@ -38,22 +38,23 @@ async def main() -> None:
         return
     watching = asyncio.create_task(_recovery(made))
     await made.drain()
-    seconds = await watching
+    recovery = await watching
     if asked.get("recovery"):
-        tell(records=made.metrics.recovered, wall_s=seconds)
+        tell(records=made.metrics.recovered, **recovery)
     else:
         run.end(sum(made.metrics.events.values()))
 
 
-async def _recovery(made: Engine[Any, Any, Any]) -> float:
-    """Seconds from the first partition that reads its changelog to the last one that is ready."""
+async def _recovery(made: Engine[Any, Any, Any]) -> dict[str, float]:
+    """Seconds, and seconds of CPU, from the first partition that reads its changelog to the last one that is ready."""
     loop = asyncio.get_running_loop()
-    began: float | None = None
+    began: tuple[float, float] | None = None
     while not (health := made.health()).ready or not health.partitions:
         if began is None and any(part.phase is Phase.RECOVERING for part in health.partitions):
-            began = loop.time()
+            began = loop.time(), cpu_s()
         await asyncio.sleep(LOOK_S)
-    return loop.time() - began if began is not None else 0.0
+    began_s, began_cpu_s = began or (loop.time(), cpu_s())
+    return {"recovery_s": loop.time() - began_s, "recovery_cpu_s": cpu_s() - began_cpu_s}
 
 
 if __name__ == "__main__":

@@ -48,6 +48,7 @@ class Fold:
         self._revisit: tuple[bytes, ...] = ()
         self._event: Any = None
         self._waiting: list[bytes] = []
+        self._failing: dict[bytes, str] = {}
         self.outputs: list[Output] = []
         self.letters: list[Letter] = []
         self.forwards: list[Forward] = []
@@ -85,9 +86,19 @@ class Fold:
         keys, self._waiting = _split(self._waiting, None if ticked.last else ticked.to_key)
         for key in keys:
             try:
-                self._take(key, self._processor.visit(self._shared, key, self._states.get(key), self._event))
+                applied = self._processor.visit(self._shared, key, self._states.get(key), self._event)
             except Exception as error:
-                self._poisoned(ticked.record._replace(key=key), Poison(type(error).__name__, ""))
+                self._visit_failed(ticked.record._replace(key=key), key, type(error).__name__)
+            else:
+                self._failing.pop(key, None)
+                self._take(key, applied)
+
+    def _visit_failed(self, record: Record, key: bytes, reason: str) -> None:
+        """A key is a dead letter where its visits begin to fail, not at each tick."""
+        if self._failing.get(key) != reason:
+            self._letter(record, reason)
+        self._failing[key] = reason
+        self._tell_poisoned(record, Poison(reason, ""))
 
     def _begin(self, record: Record) -> None:
         decoded = self._processor.decode(record)
@@ -149,6 +160,9 @@ class Fold:
 
     def _poisoned(self, record: Record, poison: Poison) -> None:
         self._letter(record, poison.reason)
+        self._tell_poisoned(record, poison)
+
+    def _tell_poisoned(self, record: Record, poison: Poison) -> None:
         state = self._states.get(record.key) if record.key else None
         if state is not None and record.key:
             with suppress(Exception):  # a state that cannot be told of its dead letter either stays as it was

@@ -58,6 +58,8 @@ class Counts:
     dead_letters: dict[tuple[str, str], int] = field(default_factory=dict)
     rerouted: dict[str, int] = field(default_factory=dict)
     visited: int = 0
+    visits_failed: int = 0
+    ticks_ignored: int = 0
 
 
 class Applier(Generic[State, Shared, Event]):
@@ -120,18 +122,23 @@ class Applier(Generic[State, Shared, Event]):
         """Apply the tick at `record` to one key. Raises ProcessorFailed."""
         self.counts.visited += 1
         if key in self.states.exempt:
+            self.counts.visits_failed += 1
             return
         try:
             entry = self.states.find(key)
             if entry.state is not None:
                 self._took(key, entry, self._processor.visit(self.shared, key, entry.state, event))
         except Exception as error:
-            if key not in self._condemned:
+            if key not in self._condemned and key not in self.progress.failing:
                 raise ProcessorFailed(key, error) from error
-            self._bury(record._replace(key=key), deadletter.of_exception(error), deadletter.VISIT)
+            self._visit_failed(key, record, error)
+        else:
+            if key in self.progress.failing:
+                self.progress = self.progress.with_failing(key, None)
 
     def changes(self) -> Changes:
-        """What this transaction changes. Raises TooLarge."""
+        """What this transaction changes. Raises TooLarge for a state, or something told of it, that no record can hold."""
+        self._check_outputs()
         if self.shared is not self._settled_shared:
             payload = self._processor.dump_shared(self.shared)
             if len(payload) > self._config.limits.state_bytes and SHARED_KEY not in self.states.exempt:
@@ -257,12 +264,36 @@ class Applier(Generic[State, Shared, Event]):
         original = reroute.original(record) if record.topic == self._config.rerouted else None
         record = original or record
         self._dead_letter(record, poison, stage)
+        self._tell_buried(record, poison)
+
+    def _tell_buried(self, record: Record, poison: Poison) -> None:
         try:
             entry = self.states.find(record.key) if record.key else None
             if entry is not None and entry.state is not None and record.key:
                 self._took(record.key, entry, self._processor.poisoned(self.shared, record.key, entry.state, record, poison))
         except Exception as error:
             log.error("a state can't be told of its dead letter either: %s", deadletter.of_exception(error).detail)
+
+    def _visit_failed(self, key: bytes, record: Record, error: Exception) -> None:
+        """It fails at every tick from now on: counted each time, a dead letter where it begins."""
+        self.counts.visits_failed += 1
+        poison, record = deadletter.of_exception(error), record._replace(key=key)
+        if self.progress.failing.get(key) == poison.reason:
+            self._tell_buried(record, poison)
+        else:
+            log.error("partition %d: our own code fails at the visits of a key: %s", self._partition, poison.detail)
+            self.progress = self.progress.with_failing(key, poison.reason)
+            self._bury(record, poison, deadletter.VISIT)
+
+    def _check_outputs(self) -> None:
+        """What goes to a partition of its own (dead letters, forwarded records) is as large as what was read, and has its topics' room."""
+        limit = self._config.limits.state_bytes
+        for output in self.outputs:
+            value = output.value
+            if value is not None and len(value) > limit and output.partition is None:
+                key = output.key or b""
+                if key not in self.states.exempt:
+                    raise TooLarge(key, len(value))
 
     def _stored_shared(self, framed: bytes | None) -> Shared:
         if framed is None:
@@ -276,4 +307,4 @@ def _count(counts: "dict[S, int]", label: S) -> None:
 
 
 def _too_large(limit_bytes: int) -> Poison:
-    return Poison("state too large", f"with this event the key's state would exceed {limit_bytes} bytes")
+    return Poison("state too large", f"with this event the key's state, or what is told of it, would exceed {limit_bytes} bytes")

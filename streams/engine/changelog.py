@@ -46,7 +46,7 @@ async def recover(
 
 
 def _refuse_newer(values: Collection[bytes | None], newest_version: int, where: str) -> None:
-    newest = int.from_bytes(max((value for value in values if value), default=b"\x00\x00")[:2], "big")
+    newest = int.from_bytes(max(filter(None, values), default=b"\x00\x00")[:2], "big")
     if newest > newest_version:
         raise Stopped(
             f"{where} holds a state of schema version {newest}, written by a newer release; this one reads up to {newest_version}. "

@@ -1,6 +1,7 @@
 """What can go wrong in the engine, by what is to be done about it.
 
-`Fenced`, `TransactionFailed`: the partition is given up and taken again from the committed state.
+`Fenced`, `TransactionFailed`: the partition is given up and taken again from the committed state (but for `RecordTooLarge`, which would
+come again for ever: the engine makes it `Stopped`).
 `Unreachable`, `Undecided`: Kafka does not answer, or not for good; the same again later.
 `Stopped`: nothing automatic is right any more; the partition stands still with an alarm until a person has acted.
 """
@@ -16,6 +17,10 @@ class Fenced(EngineError):
 
 class TransactionFailed(EngineError):
     """The broker refused a part of a transaction; none of it was committed."""
+
+
+class RecordTooLarge(TransactionFailed):
+    """The broker refused a batch for its size. The same again would be refused again: names the topic whose limit is too low."""
 
 
 class Unreachable(EngineError):

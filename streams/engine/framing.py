@@ -13,6 +13,9 @@ SHARED_KEY: Final = RESERVED + b"shared"
 PROGRESS_KEY: Final = RESERVED + b"progress"
 NEVER: Final = (1 << 63) - 1
 """Due time of a key that needs no visit."""
+DUE: Final = slice(2, 10)
+"""Where a framed state says when it is due."""
+DUE_NEVER: Final = NEVER.to_bytes(8, "big")
 HEAD: Final = struct.Struct(">Hq")
 """What stands before a payload: schema version and due time."""
 
@@ -34,7 +37,7 @@ def unframe(framed: bytes) -> Framed:
 
 
 def due_of(framed: bytes) -> int:
-    return int.from_bytes(framed[2:10], "big")
+    return int.from_bytes(framed[DUE], "big")
 
 
 def with_due(framed: bytes, due_ms: int) -> bytes:

@@ -48,7 +48,11 @@ class Metrics:
     recovered: int = 0
     """Changelog offsets read back."""
     keys_visited: int = 0
+    visits_failed: int = 0
+    """Visits at which our own code failed; of a run of them for one key the first is a dead letter."""
     ticks: int = 0
+    ticks_ignored: int = 0
+    """Ticks older than one applied before them: a second source of ticks."""
     last_tick_ms: int = 0
     """Time of the latest tick applied; 0 before the first."""
     tick_wait_seconds: float = 0.0

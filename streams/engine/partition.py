@@ -20,7 +20,7 @@ from streams.engine import changelog, identity, journal
 from streams.engine.applying import Applier, Condemned
 from streams.engine.cluster import Cluster
 from streams.engine.config import EngineConfig
-from streams.engine.errors import Stopped
+from streams.engine.errors import RecordTooLarge, Stopped
 from streams.engine.intake import Intake
 from streams.engine.journal import Entry, RecordsStep, Step, TickStep
 from streams.engine.merge import Placed
@@ -261,7 +261,9 @@ class PartitionTask(Generic[State, Shared, Event]):
         try:
             changes = applier.changes()
         except TooLarge as error:
-            log.warning("partition %d: a state of %d bytes is refused; its events become dead letters", self._number, error.size)
+            log.warning(
+                "partition %d: a state or an output of %d bytes is refused; its events become dead letters", self._number, error.size
+            )
             self._tick = None
             intake.take_back()
             applier.take_back(refused_for_size=error.key)
@@ -274,12 +276,25 @@ class PartitionTask(Generic[State, Shared, Event]):
         moved = {(topic, self._number): offset for topic, offset in positions.items() if self._committed.get(topic) != offset}
         state = KeyValues(config.changelog, self._number, changes.records, now_ms)
         self._condition.committing_since = asyncio.get_running_loop().time()
-        ends = await self._writer.commit([*applier.outputs, journaled], moved, group_id=config.app, state=state)
+        try:
+            ends = await self._writer.commit([*applier.outputs, journaled], moved, group_id=config.app, state=state)
+        except RecordTooLarge as error:
+            raise Stopped(str(error)) from error  # taken again, it would be refused again
         self._condition.committing_since = None
         self._committed = positions
         intake.settle()
-        self._metrics.ticks += sum(isinstance(step, TickStep) and step.last for step in steps)
+        self._metrics.ticks += sum(isinstance(step, TickStep) and step.last for step in steps) - applier.counts.ticks_ignored
+        self._note_ignored(applier.counts.ticks_ignored)
         self._settled(intake, applier, changes, ends)
+
+    def _note_ignored(self, ticks: int) -> None:
+        if ticks and not self._metrics.ticks_ignored:
+            log.warning(
+                "partition %d: ticks older than one applied before them are ignored, and counted from now on. A cluster has one source of "
+                "ticks: are some published while a worker's clock is live?",
+                self._number,
+            )
+        self._metrics.ticks_ignored += ticks
 
     def _settled(
         self, intake: Intake, applier: Applier[State, Shared, Event], changes: Changes, ends: Mapping[tuple[str, int], int]
@@ -290,6 +305,7 @@ class PartitionTask(Generic[State, Shared, Event]):
         counts = applier.settle(changes, ends.get((self._config.changelog, self._number), self._store.position))
         self._metrics.transactions["committed"] += 1
         self._metrics.add(counts.events, counts.skipped, counts.dead_letters, counts.rerouted, outputs, counts.visited)
+        self._metrics.visits_failed += counts.visits_failed
         self._metrics.last_tick_ms = max(self._metrics.last_tick_ms, self._last_tick_ms)
         for (topic, partition), end in ends.items():
             if topic == self._config.rerouted:

@@ -7,7 +7,7 @@ stands at; so it is never ahead of the log, and whatever it missed is read from 
 from collections.abc import Iterable, Mapping
 from typing import Protocol, TypeAlias
 
-from streams.engine.framing import NEVER, RESERVED, due_of
+from streams.engine.framing import DUE, DUE_NEVER, NEVER, RESERVED, due_of
 
 _HOUR_MS = 3_600_000
 _NEVER_HOUR = NEVER // _HOUR_MS
@@ -72,9 +72,8 @@ class MemoryStore:
     def loaded(self) -> None:
         self._by_hour.clear()
         for key, framed in self._values.items():
-            due_ms = due_of(framed)
-            if due_ms != NEVER:
-                self._by_hour.setdefault(due_ms // _HOUR_MS, set()).add(key)
+            if framed[DUE] != DUE_NEVER:
+                self._by_hour.setdefault(due_of(framed) // _HOUR_MS, set()).add(key)
 
     def write(self, changes: Mapping[bytes, bytes | None], moves: Moves, position: int) -> None:
         self.load(changes, position)

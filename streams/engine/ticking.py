@@ -2,6 +2,7 @@
 
 import asyncio
 import time
+from dataclasses import replace
 from typing import Generic
 
 from streams.engine.applying import Applier
@@ -48,14 +49,17 @@ class TickRun(Generic[State, Shared, Event]):
     def _begin(self) -> list[bytes]:
         progress = self._applier.progress
         runs = self._resumed or self._applier.begin_tick(self.record, self._tick.event)
+        if not runs:
+            self._applier.counts.ticks_ignored += 1
         due = self._applier.states.due(self._tick.now_ms, progress.revisit) if runs else []
         self._keys = due if progress.after is None else [key for key in due if key > progress.after]
         self._kept_revisit = () if runs else progress.revisit
         return self._keys
 
     def _note_progress(self, visited: list[bytes]) -> None:
+        progress = self._applier.progress
         if self.done:
-            self._applier.progress = Progress(revisit=self._kept_revisit)
+            self._applier.progress = Progress(revisit=self._kept_revisit, failing=progress.failing)
         else:
-            after = visited[-1] if visited else self._applier.progress.after
-            self._applier.progress = Progress(self.record.offset, after, self._applier.progress.revisit)
+            after = visited[-1] if visited else progress.after
+            self._applier.progress = replace(progress, tick_offset=self.record.offset, after=after)

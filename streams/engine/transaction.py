@@ -25,7 +25,7 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.structs import TopicPartition
 
 from streams.engine.cluster import Connection, Positions
-from streams.engine.errors import EngineError, Fenced, Stopped, TransactionFailed, Unreachable
+from streams.engine.errors import EngineError, Fenced, RecordTooLarge, Stopped, TransactionFailed, Unreachable
 from streams.engine.placing import partition_of
 from streams.engine.protocol import Output
 
@@ -42,6 +42,7 @@ _NO_HEADERS: list[tuple[str, bytes]] = []
 _Record: TypeAlias = tuple[int, bytes | None, bytes | None, list[tuple[str, bytes]]]
 """(timestamp in ms, key, value, headers)"""
 
+_TOO_LARGE = (kafka_errors.MessageSizeTooLargeError, kafka_errors.RecordListTooLargeError)
 _FENCED = (kafka_errors.ProducerFenced, kafka_errors.InvalidProducerEpoch, kafka_errors.InvalidProducerIdMapping)
 
 
@@ -100,7 +101,7 @@ class TransactionalWriter:
     ) -> dict[tuple[str, int], int]:
         """Write `outputs` and `state` and commit `positions` of `group_id` in one transaction.
 
-        Returns the offset after the last record written, by (topic, partition). Raises Fenced, TransactionFailed.
+        Returns the offset after the last record written, by (topic, partition). Raises Fenced, TransactionFailed, RecordTooLarge.
         """
         try:
             return await self._commit(outputs, positions or {}, group_id, state)
@@ -180,8 +181,14 @@ class TransactionalWriter:
             for (where, _, _), result in zip(sent, results, strict=True):
                 if isinstance(result, BaseException):
                     log.info("%s: a batch for %s-%d was refused: %r", self._transactional_id, *where, result)
-                    raise result
+                    raise self._for_size(*where, result) if isinstance(result, _TOO_LARGE) else result
         return {where: result.offset + count for (where, count, _), result in zip(sent, results, strict=True)}
+
+    def _for_size(self, topic: str, partition: int, refused: BaseException) -> RecordTooLarge:
+        return RecordTooLarge(
+            f"{self._transactional_id}: {topic}-{partition} refused a record batch for its size ({refused!r}): the topic's "
+            f"max.message.bytes is lower than what is written to it. `mahnlauf topics check` tells what it should be"
+        )
 
     async def _send_to(self, topic: str, partition: int, records: Iterable[_Record]) -> list[tuple[int, Any]]:
         if partition >= await self.partitions(topic):

@@ -84,7 +84,8 @@ def key_values(batches: Batches) -> dict[bytes, bytes | None]:
     """The last value of each key: all that reading a compacted topic needs."""
     latest: dict[bytes, bytes | None] = {}
     for batch in batches:
-        latest.update([(r.key, r.value) for r in batch])
+        for r in batch:
+            latest[r.key] = r.value
     return latest
 
 

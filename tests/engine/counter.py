@@ -1,8 +1,9 @@
 """A counter as processor: the engine's tests need states, outputs, ticks and every kind of bad input, and no contracts.
 
 Events are JSON: `{"add": 3}`, `{"add": 1, "due": 5000}` (visit the key at 5 s), `{"forget": true}`, `{"raise": true}`, `{"refuse": true}`,
-`{"pad": 1000}` (a state of so many bytes), `{"unknown": true}`. Timers: `{"tick": now_ms, "skew": 0}`, `{"factor": 2, "revisit": ["a"]}`
-(a broadcast: what is added counts so many times from now on). A visit emits the count and is due again never.
+`{"pad": 1000}` (a state of so many bytes), `{"shout": 1000}` (an output of so many), `{"unknown": true}`. Timers:
+`{"tick": now_ms, "skew": 0}`, `{"factor": 2, "revisit": ["a"]}` (a broadcast: what is added counts so many times from now on). A visit
+emits the count and is due again never; `"fail": 2` in a tick makes the visits of keys with two events fail.
 """
 
 import json
@@ -91,7 +92,8 @@ class Counter:
             pad=event.get("pad", before.pad),
             due=event.get("due", before.due),
         )
-        return Applied(after, (self._output(key, record.timestamp_ms, total=after.total, seen=after.seen),), after.due)
+        told = self._output(key, record.timestamp_ms, event.get("shout", 0), total=after.total, seen=after.seen)
+        return Applied(after, (told,), after.due)
 
     def apply_broadcast(self, shared: Factor, event: dict[str, Any], record: Record) -> SharedApplied[Factor]:
         return SharedApplied(replace(shared, factor=event["factor"]), tuple(text.encode() for text in event.get("revisit", ())))
@@ -100,11 +102,13 @@ class Counter:
         return None if event["tick"] <= shared.last_tick else replace(shared, last_tick=event["tick"])
 
     def visit(self, shared: Factor, key: bytes, state: Count, event: dict[str, Any]) -> Applied[Count]:
+        if state.seen == event.get("fail"):
+            raise KeyError("secret of a debtor")
         after = replace(state, due=None)
         return Applied(after, (self._output(key, event["tick"], tick=event["tick"], total=state.total, factor=shared.factor),), None)
 
     def poisoned(self, shared: Factor, key: bytes, state: Count, record: Record, poison: Poison) -> Applied[Count]:
         return Applied(replace(state, told=state.told + 1), (), state.due)
 
-    def _output(self, key: bytes, timestamp_ms: int, **content: int) -> Output:
-        return Output(self.out, key, json.dumps(content).encode(), timestamp_ms)
+    def _output(self, key: bytes, timestamp_ms: int, pad: int = 0, **content: int) -> Output:
+        return Output(self.out, key, json.dumps(content).encode() + b" " * pad, timestamp_ms)

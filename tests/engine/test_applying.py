@@ -162,6 +162,20 @@ def test_a_state_over_its_limit_refuses_the_events_that_made_it_so() -> None:
     assert done.states.committed(MINE_TOO) == Count(total=1, seen=1)
 
 
+def test_an_output_no_record_can_hold_refuses_the_event_that_tells_it() -> None:
+    done = applier()
+    batch = [record({"add": 1}), record({"add": 1, "shout": 1_000}, key=MINE_TOO)]
+    done.apply_all(batch)
+    with pytest.raises(TooLarge) as refused:
+        done.changes()
+    assert refused.value.key == MINE_TOO
+    done.take_back(refused.value.key)
+    done.apply_all(batch)
+    [letter] = [output for output in settled(done) if output.topic == "pay.dead-letters"]
+    assert (letter.key, headers(letter)["exception.class.name"]) == (MINE_TOO, "state too large")
+    assert done.states.committed(MINE) == Count(total=1, seen=1)
+
+
 def test_a_batch_taken_back_leaves_no_trace() -> None:
     store = MemoryStore()
     store.loaded()
@@ -190,8 +204,8 @@ def test_broadcasts_are_one_state_for_all_keys_and_survive_like_theirs() -> None
     assert unframe(store.get(SHARED_KEY) or b"").version == 1
 
 
-def ticked(done: CounterApplier, now_ms: int, *, resumed: bool = False) -> TickRun[Count, Factor, dict[str, Any]]:
-    event = {"tick": now_ms}
+def ticked(done: CounterApplier, now_ms: int, *, resumed: bool = False, fail: int | None = None) -> TickRun[Count, Factor, dict[str, Any]]:
+    event = {"tick": now_ms, "fail": fail}
     tick = record(event, topic="timers", key=None, offset=now_ms)
     return TickRun(done, tick, Tick(event, "tick", now_ms, 0), CONFIG.limits, resumed=resumed)
 
@@ -251,6 +265,32 @@ async def test_an_ignored_tick_visits_nobody_and_keeps_what_must_be_revisited() 
     settled(done)
     step, visited = await ticked(done, 40).visit(10, FAR_DEADLINE)
     assert (step.last, visited, done.progress.revisit) == (True, 0, (b"key-",))
+    assert done.counts.ticks_ignored == 1
+
+
+async def test_a_key_whose_visits_fail_is_a_dead_letter_where_that_begins_and_is_counted_at_each_tick() -> None:
+    store = MemoryStore()
+    store.loaded()
+    done = applier(store)
+    done.apply_all([record({"add": 1, "due": 50})])
+    settled(done)
+    with pytest.raises(ProcessorFailed):
+        await ticked(done, 50, fail=1).visit(10, FAR_DEADLINE)
+
+    letters: list[Output] = []
+    done = applier(store, condemned={MINE})
+    for now_ms in (50, 51):
+        await ticked(done, now_ms, fail=1).visit(10, FAR_DEADLINE)
+        assert done.counts.visits_failed == 1
+        letters += settled(done)
+    after_restart = applier(store)
+    await ticked(after_restart, 52, fail=1).visit(10, FAR_DEADLINE)
+    letters += settled(after_restart)
+    assert [(letter.topic, letter.key) for letter in letters] == [("timers.dead-letters", MINE)]
+
+    await ticked(after_restart, 53).visit(10, FAR_DEADLINE)
+    assert [output.topic for output in settled(after_restart)] == ["out"]
+    assert applier(store).progress.failing == {}
 
 
 async def test_a_due_time_that_moves_alone_writes_nothing_to_the_changelog() -> None:

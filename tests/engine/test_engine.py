@@ -20,7 +20,7 @@ from streams.engine.partition import Phase
 from streams.engine.placing import partition_of
 from streams.engine.protocol import Applied, Record
 from tests.engine.counter import Count, Counter, Factor
-from tests.engine.kit import House, Publisher, eventually, read_all
+from tests.engine.kit import House, Publisher, eventually, make_topics, read_all, unique
 
 CounterEngine = Engine[Count, Factor, dict[str, Any]]
 
@@ -201,6 +201,17 @@ async def test_misplaced_keys_are_forwarded_and_no_state_splits(kafka: str) -> N
     assert engine.metrics.rerouted == {house.config.inputs[1]: 30}
     assert len(await house.outputs()) == 60
     assert await lags(house) == []
+
+
+async def test_a_topic_that_takes_no_output_of_this_size_stops_the_partition_with_its_name(kafka: str) -> None:
+    house, small = await House.build(kafka, partitions=1), unique("small")
+    await make_topics(kafka, [small], 1, {"max.message.bytes": "1000"})
+    async with Publisher(kafka) as publisher:
+        await publisher.send(house.config.inputs[0], b"k", b'{"add": 1, "shout": 5000}', 1_000)
+    engine = Engine(house.config, Counter(small, house.config.timers))
+    with pytest.raises(Stopped, match=f"{small}-0.*max.message.bytes"):
+        await asyncio.wait_for(engine.drain(), 60)
+    assert engine.metrics.takes == {"taken": 1, "refused": 1}
 
 
 async def test_poison_blocks_nothing_and_is_found_beside_its_topic(kafka: str) -> None:

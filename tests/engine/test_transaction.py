@@ -5,7 +5,7 @@ import asyncio
 import pytest
 
 from streams.engine.cluster import Cluster, Connection
-from streams.engine.errors import Fenced, TransactionFailed
+from streams.engine.errors import Fenced, RecordTooLarge, TransactionFailed
 from streams.engine.fetch import Reader
 from streams.engine.protocol import Output
 from streams.engine.transaction import TransactionalWriter
@@ -51,7 +51,7 @@ async def test_a_refused_batch_lets_nothing_of_its_transaction_become_visible(ka
     await make_topics(kafka, [small], 1, {"max.message.bytes": "1000"})
     mine = writer(kafka, unique("app"))
     await mine.start()
-    with pytest.raises(TransactionFailed, match="MessageSizeTooLarge"):
+    with pytest.raises(RecordTooLarge, match=f"{small}-0.*MessageSizeTooLarge.*max.message.bytes"):
         await mine.commit([output(topic, b"1"), output(small, b"x" * 5_000)], {(topic, 0): 7}, group_id=group)
     await mine.stop()
     assert await read_all(kafka, topic) == []
