@@ -7,11 +7,15 @@ nothing and decides nothing. All its methods raise AgencyError.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, ClassVar, Literal, Protocol, TypeAlias
+from typing import Any, ClassVar, Final, Literal, Protocol, TypeAlias
 
 from connectors.delivery.errors import Reason
 from schemas.commands import CaseSubmitData
 from schemas.debtors import DebtorDescribedData
+
+REQUESTS_AT_ONCE: Final = 16
+"""Requests under way on one account, as many as one client may fairly make. An adapter has a connection for each: a request that waited
+for one would wait after its intent was committed."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -44,13 +44,15 @@ class Clock(Protocol):
 class Edit:
     """A step for one handover, and what is told with it. What was told before is not told again.
 
-    `first`: the handover as it is before its first record; absent where there surely is one.
+    `first`: the handover as it is before its first record; absent where there surely is one. `proves`: written also where it changes
+    nothing, because the commit alone says that the partition is still ours.
     """
 
     handover_id: str
     step: Step
     told: tuple[Told, ...] = ()
     first: Handover | None = None
+    proves: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -202,7 +204,7 @@ class _Draft:
         for edit in entry.edits:
             handover = self._now(edit)
             after = self._tell(edit.step(handover), edit.told)
-            if after != self._committed.get(edit.handover_id) or edit.handover_id in self.changed:
+            if edit.proves or after != self._committed.get(edit.handover_id) or edit.handover_id in self.changed:
                 self.changed[edit.handover_id] = after
 
     def _now(self, edit: Edit) -> Handover:

@@ -87,7 +87,7 @@ class Feed:
             log.warning("account %s: its feed can't be read for now: %s (%s)", self._key, error.reason, error)
 
     async def _page(self) -> ChangePage:
-        async with self._gate.limiter:
+        async with self._gate.turn():
             try:
                 page = await self._agency.changes(self.cursor)
             except AgencyError as error:

@@ -4,11 +4,14 @@ Wall-clock time alone counts here. After failures in a row the gate closes for a
 once in a while and not by every case; the first success opens it.
 """
 
-from collections.abc import Callable
+import asyncio
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from typing import Final
 
 from aiolimiter import AsyncLimiter
 
+from connectors.delivery.agency import REQUESTS_AT_ONCE
 from connectors.delivery.errors import AgencyError, CredentialsRefused, RateLimited
 
 FAILURES_IN_A_ROW: Final = 3
@@ -24,7 +27,8 @@ class Gate:
     """One account's gate. `clock` gives monotonic seconds; `per_second` requests at most; `shut` is the reason why nothing goes at all."""
 
     def __init__(self, per_second: float, *, shut: str = "", clock: Callable[[], float], closed_s: float = CLOSED_S) -> None:
-        self.limiter = AsyncLimiter(max(per_second, 1.0), max(1.0, 1.0 / per_second))
+        self._limiter = AsyncLimiter(max(per_second, 1.0), max(1.0, 1.0 / per_second))
+        self._places = asyncio.Semaphore(REQUESTS_AT_ONCE)
         self._shut = shut
         self._closed_s = closed_s
         self._clock = clock
@@ -42,6 +46,12 @@ class Gate:
     def reason(self) -> str:
         """Why it is closed; empty while it is open."""
         return self._shut or (self._reason if self.closed_for_s else "")
+
+    @asynccontextmanager
+    async def turn(self) -> AsyncIterator[None]:
+        """Wait until one request may go at once; it has its place until the end."""
+        async with self._places, self._limiter:
+            yield
 
     def passed(self) -> None:
         """The agency answered."""

@@ -2,9 +2,15 @@
 
 The order is what makes it safe. The intent is committed before a request leaves; a command whose intent is already there may have left
 before a crash, so the agency is asked first, by our handover id, and it is sent (again) only if the agency does not have it.
+
+Everything that can wait long is waited for before the intent, and the intent is committed before every send, also the second: the commit is
+what only the partition's owner can do, so a process that was paused and replaced while it waited is fenced there and sends nothing. A
+commit that took as long as a pause could have proves nothing any more and is made again. Between it and the request's first byte nothing
+protects but the agency's Idempotency-Key.
 """
 
 import asyncio
+import logging
 import random
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
@@ -24,11 +30,17 @@ from connectors.delivery.replies import Told
 from schemas.commands import CaseRecall, CaseRefresh, CaseReportPayment, CaseSubmit, CommandEvent
 from schemas.ids import contract_key
 
+log = logging.getLogger(__name__)
+
 TRIES_AT_ONCE: Final = 3
 """Tries before a command is parked: most hiccups are over by then, and a lane is not held for longer."""
 BACKOFF_S: Final = 0.2
 PATIENCE_S: Final = 1.0
 """How long a lane waits at a closed gate; for longer the command is parked."""
+
+PROVEN_FOR_S: Final = 3.0
+"""How long after its beginning a commit proves that the partition is ours: well below the shortest session (6 s at the broker's defaults),
+the last heartbeat of which may be a fifth of it old."""
 
 Asked = ParamSpec("Asked")
 Answer = TypeVar("Answer")
@@ -124,8 +136,7 @@ class Sender:
             case_id = view.case_id
         if isinstance(command, CaseRefresh):
             return self._of(await self._request("view", self._agency.view, case_id))
-        await self._note_intent(handover, command)
-        await self._act(case_id, command)
+        await self._act(case_id, handover, command)
         return Result(_unchanged)
 
     async def _submit(self, handover: Handover, command: CaseSubmit, *, asks: bool) -> Result:
@@ -137,8 +148,7 @@ class Sender:
                 return self.cancelled(command)
         debtor = await self._debtors.find(contract_key(handover.tenant, handover.contract))
         submission = Submission(command.data.handover_id, handover.contract, command.time, command.data, debtor)
-        await self._note_intent(handover, command)
-        return self._of(await self._request("submit", self._agency.submit, submission))
+        return self._of(await self._change(handover, command, "submit", self._agency.submit, submission))
 
     def _of(self, view: CaseView) -> Result:
         """The agency has the case; all it tells of it is told on."""
@@ -146,27 +156,45 @@ class Sender:
         told = [reply for reply in said if isinstance(reply, Told)]  # what has no meaning yet is kept where the feed brings it
         return Result(_taken(view), (replies.passed(view.reference, view.case_id, self._name, view.received_at), *told))
 
-    async def _act(self, case_id: str, command: CommandEvent) -> None:
+    async def _act(self, case_id: str, handover: Handover, command: CommandEvent) -> None:
         if isinstance(command, CaseRecall):
-            await self._request("recall", self._agency.recall, case_id, command.id, command.data.reason)
+            await self._change(handover, command, "recall", self._agency.recall, case_id, command.id, command.data.reason)
         elif isinstance(command, CaseReportPayment):
             data = command.data
             payment = ReportedPayment(command.id, data.payment_id, data.amount, data.value_date)
-            await self._request("report_payment", self._agency.report_payment, case_id, payment)
+            await self._change(handover, command, "report_payment", self._agency.report_payment, case_id, payment)
         else:
             raise TypeError(f"{command.type} is declared by an agency's capabilities, but there is no way to send it")
 
     async def _request(self, operation: str, call: Callable[Asked, Awaitable[Answer]], *args: Asked.args, **kwargs: Asked.kwargs) -> Answer:
-        async with self._gate.limiter:
-            try:
-                answer = await call(*args, **kwargs)
-            except AgencyError as error:
-                self._metrics.requests.labels(self._name, operation, error.reason).inc()
-                if error.again:
-                    self._gate.failed(error)
-                else:
-                    self._gate.passed()
-                raise
+        """A request that only asks."""
+        async with self._gate.turn():
+            return await self._answer(operation, call, *args, **kwargs)
+
+    async def _change(
+        self,
+        handover: Handover,
+        command: CommandEvent,
+        operation: str,
+        call: Callable[Asked, Awaitable[Answer]],
+        *args: Asked.args,
+        **kwargs: Asked.kwargs,
+    ) -> Answer:
+        """A request that changes something at the agency: it follows its intent directly."""
+        async with self._gate.turn():
+            await self._note_intent(handover, command)
+            return await self._answer(operation, call, *args, **kwargs)
+
+    async def _answer(self, operation: str, call: Callable[Asked, Awaitable[Answer]], *args: Asked.args, **kwargs: Asked.kwargs) -> Answer:
+        try:
+            answer = await call(*args, **kwargs)
+        except AgencyError as error:
+            self._metrics.requests.labels(self._name, operation, error.reason).inc()
+            if error.again:
+                self._gate.failed(error)
+            else:
+                self._gate.passed()
+            raise
         self._gate.passed()
         self._metrics.requests.labels(self._name, operation, "ok").inc()
         return answer
@@ -180,10 +208,17 @@ class Sender:
         return True
 
     async def _note_intent(self, handover: Handover, command: CommandEvent) -> None:
-        known = self._book.handover(command.data.handover_id)
-        if known is None or known.intent != command.id:
-            step = partial(ledger.intended, command_id=command.id)
-            await self._book.write(Entry((Edit(command.data.handover_id, step, first=handover),)))
+        """Returns just after the intent was committed, whether it stood there before or not."""
+        step = partial(ledger.intended, command_id=command.id)
+        entry = Entry((Edit(command.data.handover_id, step, first=handover, proves=True),))
+        clock = asyncio.get_running_loop().time
+        while True:
+            began = clock()
+            await self._book.write(entry)
+            took_s = clock() - began
+            if took_s < PROVEN_FOR_S:
+                return
+            log.warning("handover %s: noting the intent took %.1f s; it is noted again before it is sent", command.data.handover_id, took_s)
 
     def _recall_waits(self, command: CommandEvent) -> bool:
         known = self._book.handover(command.data.handover_id)

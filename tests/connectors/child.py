@@ -1,21 +1,48 @@
-"""A connector as a process of its own, so that a test can kill it. Arguments: bootstrap, tenant, the sandbox's address."""
+"""A connector as a process of its own, so that a test can kill or stop it.
+
+Arguments: bootstrap, the settings below as JSON. Its first line tells where its pages are.
+"""
 
 import asyncio
 import sys
 
+from pydantic import TypeAdapter
+from pydantic.dataclasses import dataclass
+
+from connectors.agencies.registry import AGENCIES
 from connectors.delivery.agency import AccountConfig
-from connectors.delivery.connector import ConnectorConfig
-from connectors.process import deliver
+from connectors.delivery.connector import Connector, ConnectorConfig
+from connectors.delivery.owner import Pace
 from streams.engine.cluster import Connection
-from tests.connectors.kit import GROUP, PACE
+from tests.connectors.kit import PACE
 
 
-async def main(bootstrap: str, tenant: str, url: str) -> None:
-    account = AccountConfig(tenant, "main", "atriga", "test", url, "10001", "s3cret", per_second=1_000)
-    # A static member, so that its successor need not wait for the session of the one that was killed to end.
-    config = ConnectorConfig(Connection(bootstrap), (account,), app=f"{GROUP}-killed", pace=PACE, instance="one")
-    await deliver(config, asyncio.Event())
+@dataclass(frozen=True)
+class Child:
+    """`url`: the sandbox. `instance` makes it a static member, so that its successor need not wait for the end of its session."""
+
+    tenant: str
+    url: str
+    group: str
+    instance: str | None = None
+    per_second: float = 1_000.0
+    feed_interval_s: float = PACE.feed_interval_s
+    session_timeout_ms: int = 10_000
+
+
+async def main(bootstrap: str, child: Child) -> None:
+    account = AccountConfig(child.tenant, "main", "atriga", "test", child.url, "10001", "s3cret", per_second=child.per_second)
+    pace = Pace(child.feed_interval_s, PACE.again_s, PACE.closed_s)
+    config = ConnectorConfig(
+        Connection(bootstrap), (account,), app=child.group, pace=pace, instance=child.instance, session_timeout_ms=child.session_timeout_ms
+    )
+    connector = Connector(config, AGENCIES)
+    running = asyncio.create_task(connector.run())
+    while not running.done() and connector.url.endswith(":0"):
+        await asyncio.sleep(0.01)
+    print(connector.url, flush=True)
+    await running
 
 
 if __name__ == "__main__":
-    asyncio.run(main(*sys.argv[1:]))
+    asyncio.run(main(sys.argv[1], TypeAdapter(Child).validate_json(sys.argv[2])))

@@ -158,6 +158,10 @@ class Tenant:
 
         await eventually(told, f"{contract} told {types}")
 
+    def cases(self) -> list[str]:
+        """The handover of each case at the agency."""
+        return [case.reference for _, case in self.sandbox.world.cases()]
+
     def sent(self) -> dict[str, int]:
         """How often each handover reached the agency, by id."""
         return {case.reference: case.submissions for _, case in self.sandbox.world.cases()}
@@ -184,9 +188,10 @@ async def running(
     answer_s: float = 2.0,
     pace: Pace = PACE,
     agency: type[Atriga] = Atriga,
+    group: str = GROUP,
 ) -> AsyncIterator[Connector]:
     """A connector in this process, ready."""
-    config = ConnectorConfig(Connection(tenant.bootstrap), (tenant.account,) if accounts is None else accounts, app=GROUP, pace=pace)
+    config = ConnectorConfig(Connection(tenant.bootstrap), (tenant.account,) if accounts is None else accounts, app=group, pace=pace)
     agencies: dict[str, OpenAgency] = {"atriga": lambda account: agency(account, answer_s=answer_s)}
     connector = Connector(config, agencies)
     task = asyncio.create_task(connector.run())

@@ -6,32 +6,25 @@ submission, so that sending blindly would show as a second case.
 
 import asyncio
 import subprocess
-import sys
-from collections.abc import Iterator
-from contextlib import contextmanager
-from pathlib import Path
+from contextlib import AbstractContextManager
 
 import httpx
 import pytest
 
 from connectors.sandbox.app import Sandbox
-from tests.connectors.kit import BEGINNING, Tenant, day, tenant_at
+from tests.connectors.child import Child
+from tests.connectors.kit import BEGINNING, GROUP, Tenant, day, tenant_at
+from tests.connectors.processes import connector_process
 from tests.engine.kit import eventually
 
-ROOT = Path(__file__).parents[2]
 PAYS = [{"day": 1, "status": "Accepted"}, {"day": 2, "percent": 100}, {"day": 3, "status": "SuccessfullyClosed", "reason": "PAID_IN_FULL"}]
 BESIDE = 5
 """Handovers that go their way beside the one that is held."""
 
 
-@contextmanager
-def _connector(tenant: Tenant) -> Iterator[subprocess.Popen[bytes]]:
-    command = [sys.executable, "-m", "tests.connectors.child", tenant.bootstrap, tenant.name, tenant.sandbox.url]
-    with subprocess.Popen(command, cwd=ROOT) as process:
-        try:
-            yield process
-        finally:
-            process.kill()
+def _connector(tenant: Tenant) -> "AbstractContextManager[subprocess.Popen[str]]":
+    # A static member, so that its successor need not wait for the session of the one that was killed to end.
+    return connector_process(tenant.bootstrap, Child(tenant.name, tenant.sandbox.url, f"{GROUP}-killed", instance="one"))
 
 
 @pytest.mark.parametrize("kills", [3, pytest.param(20, marks=[pytest.mark.soak, pytest.mark.timeout(600)])])
@@ -69,12 +62,12 @@ async def _killed_while_held(tenant: Tenant, direct: httpx.AsyncClient, contract
     return handovers
 
 
-async def _hanging(tenant: Tenant, process: subprocess.Popen[bytes]) -> bool:
+async def _hanging(tenant: Tenant, process: "subprocess.Popen[str]") -> bool:
     assert process.poll() is None, "the connector has ended by itself"
     return tenant.sandbox.faults.hanging > 0
 
 
-async def _all_told(tenant: Tenant, process: subprocess.Popen[bytes], handovers: dict[str, str], event_type: str) -> None:
+async def _all_told(tenant: Tenant, process: "subprocess.Popen[str]", handovers: dict[str, str], event_type: str) -> None:
     async def told() -> bool:
         assert process.poll() is None, "the connector has ended by itself"
         return {event.subject for event in await tenant.replies() if event.type == event_type} == set(handovers)

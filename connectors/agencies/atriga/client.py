@@ -11,7 +11,7 @@ import httpx
 
 from connectors.agencies.atriga import feed, mapping
 from connectors.agencies.atriga.capabilities import CAPABILITIES
-from connectors.delivery.agency import AccountConfig, CaseView, ChangePage, ReportedPayment, Submission
+from connectors.delivery.agency import REQUESTS_AT_ONCE, AccountConfig, CaseView, ChangePage, ReportedPayment, Submission
 from connectors.delivery.errors import (
     AgencyError,
     CaseEnded,
@@ -26,8 +26,6 @@ from connectors.delivery.errors import (
 CONNECT_S = 5.0
 ANSWER_S = 20.0
 """Longer than an agency's own deadline should be; whoever waits longer only holds a lane."""
-CONNECTIONS_MAX = 16
-"""As many as one client may fairly hold open; httpx's pool also looks through all of them at each request."""
 
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout)
 
@@ -45,9 +43,8 @@ class Atriga:
                 "X-Authentication-Code": account.authentication_code,
                 "X-Mode": account.mode,
             },
-            # Waiting for a connection is no fault of the agency's; how many wait is bounded by the lanes.
             timeout=httpx.Timeout(answer_s, connect=min(CONNECT_S, answer_s), pool=None),
-            limits=httpx.Limits(max_connections=CONNECTIONS_MAX, max_keepalive_connections=CONNECTIONS_MAX),
+            limits=httpx.Limits(max_connections=REQUESTS_AT_ONCE, max_keepalive_connections=REQUESTS_AT_ONCE),
             trust_env=False,
         )
 

@@ -1,0 +1,66 @@
+"""One command on its way to the agency, with fakes around it: what is committed before what is sent."""
+
+import asyncio
+from typing import Any, cast
+
+import pytest
+
+from connectors.agencies.atriga.capabilities import CAPABILITIES
+from connectors.delivery import ledger
+from connectors.delivery.agency import Agency
+from connectors.delivery.book import Book, Entry
+from connectors.delivery.debtors import Debtors
+from connectors.delivery.errors import Unavailable
+from connectors.delivery.gate import Gate
+from connectors.delivery.metrics import Metrics
+from connectors.delivery.sender import PROVEN_FOR_S, Result, Sender
+from tests.connectors.test_ledger import HANDOVER, RECALL
+
+
+class _World:
+    """Ledger and agency in one; `done` is what happened, in order. Each of the lists is used up from its front."""
+
+    capabilities = CAPABILITIES
+    now_ms = 0
+
+    def __init__(self) -> None:
+        self.done: list[str] = []
+        self.commit_takes_s: list[float] = []
+        self.failures: list[Exception] = []
+        self.later_s = 0.0
+
+    def handover(self, handover_id: str) -> ledger.Handover:
+        return HANDOVER
+
+    async def write(self, entry: Entry) -> None:
+        self.done.append("intent")
+        assert all(edit.proves for edit in entry.edits)
+        self.later_s += self.commit_takes_s.pop(0) if self.commit_takes_s else 0
+
+    async def recall(self, case_id: str, key: str, reason: str) -> None:
+        self.done.append("sent")
+        if self.failures:
+            raise self.failures.pop(0)
+
+
+async def _recalled(world: _World, monkeypatch: pytest.MonkeyPatch) -> None:
+    loop = asyncio.get_running_loop()
+    clock = loop.time
+    monkeypatch.setattr(loop, "time", lambda: clock() + world.later_s)
+    sender = Sender(cast(Agency, world), cast(Book, world), cast(Debtors, None), Gate(100, clock=loop.time), Metrics())
+    done: Any = await sender.perform(ledger.taken(HANDOVER, "A1"), RECALL)
+    assert isinstance(done, Result)
+
+
+async def test_an_intent_whose_commit_took_as_long_as_a_pause_is_committed_again(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = _World()
+    world.commit_takes_s = [PROVEN_FOR_S, 2 * PROVEN_FOR_S]
+    await _recalled(world, monkeypatch)
+    assert world.done == ["intent", "intent", "intent", "sent"]
+
+
+async def test_a_second_try_is_committed_before_it_is_sent_like_the_first(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = _World()
+    world.failures = [Unavailable("away")]
+    await _recalled(world, monkeypatch)
+    assert world.done == ["intent", "sent", "intent", "sent"]
