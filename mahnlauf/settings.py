@@ -79,6 +79,8 @@ class Connector(Section):
     """`live` is written by hand: nothing reaches a real agency by default."""
     sandbox_url: Annotated[str, Field(pattern=r"^https?://")] = f"http://{LOOPBACK}:8091"
     app: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")] = "mahnlauf-connector"
+    session_timeout_ms: Annotated[int, Field(ge=6_000, le=300_000)] = 10_000
+    instance_id: str | None = None
     host: str = LOOPBACK
     port: Port = 6067
 

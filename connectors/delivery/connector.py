@@ -38,6 +38,9 @@ FAILURES_MAX: Final = 3
 FAILURES_WITHIN_S: Final = 600.0
 """After more unexpected exceptions than that, each soon after the one before, a partition stands still: the next would not go better."""
 
+STUCK_AFTER_S: Final = 300.0
+"""A command's tries, each with its wait for a turn and for an answer, are over long before; what takes longer is parked."""
+
 
 class ConfigError(ValueError):
     """The configuration can't be used; the message says what and where."""
@@ -221,7 +224,7 @@ class Connector:
                     self._halt(number, error)
                     return
                 log.warning("partition %d: %s; it is taken again", number, _told(error))
-            tries = 0 if partition.running else min(tries + 1, 10)
+            tries = 0 if partition.taken else min(tries + 1, 10)
             await asyncio.sleep(min(AGAIN_S * 2**tries, AGAIN_S_MAX))
             await self._confirmed(number)
             if number not in self._held:
@@ -271,17 +274,26 @@ class Connector:
         """Commands read and neither finished nor parked."""
         return sum(partition.unfinished for partition, _ in self._held.values())
 
+    @property
+    def stuck(self) -> list[str]:
+        """Why a restart would help; empty where it would not. A partition that stands still for a person to act is in `standing`."""
+        held = {number: partition.stuck_for_s for number, (partition, _) in self._held.items()}
+        return [f"partition {number}: nothing has moved for {for_s:.0f} s" for number, for_s in held.items() if for_s > STUCK_AFTER_S]
+
     async def status(self) -> dict[str, Any]:
-        """What a person or a script wants to know. `lag` counts commands not finished, as the broker sees it now; 0 and 0 is idle."""
+        """`standing`, and the lag: commands not finished, as the broker sees it now; 0 and `unfinished` 0 is idle. Raises EngineError."""
         # In this order: what has left the first input by now stands on the second.
         lag = {topic: await self._lag(topic) for topic in INPUTS}
+        return {**self.standing(), "lag": lag}
+
+    def standing(self) -> dict[str, Any]:
+        """What a person or a script wants to know, as far as this process knows it by itself."""
         now_ms = self._calendar.now_ms if self._calendar else 0
         return {
             "ready": self.ready,
             "calendar": moment(now_ms).isoformat() if now_ms else None,
             "partitions": sorted(self._held),
             "halted": {str(number): reason for number, reason in self._halted.items()},
-            "lag": lag,
             "unfinished": self.unfinished,
             "parked": sum(owner.parked for owner in self.owners),
             "accounts": {owner.key: owner.status() for owner in self.owners},

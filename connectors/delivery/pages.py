@@ -1,6 +1,7 @@
 """The connector's pages: /status for people and scripts, /metrics, /healthz, /readyz, and POST /poll, which looks at the feeds now."""
 
-from typing import Any, Protocol
+import asyncio
+from typing import Any, Final, Protocol
 
 from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
@@ -10,6 +11,10 @@ from starlette.routing import Route
 
 from connectors.delivery.metrics import Metrics
 from connectors.delivery.owner import AccountOwner
+from streams.engine.errors import EngineError
+
+ANSWER_WITHIN_S: Final = 5.0
+"""Kafka's answer is waited for so long; who asks for the status wants one while Kafka is away, too."""
 
 
 class Reporting(Protocol):
@@ -25,6 +30,11 @@ class Reporting(Protocol):
 
     @property
     def unfinished(self) -> int: ...
+
+    @property
+    def stuck(self) -> list[str]: ...
+
+    def standing(self) -> dict[str, Any]: ...
 
     async def status(self) -> dict[str, Any]: ...
 
@@ -49,7 +59,12 @@ class Pages:
         )
 
     async def _status(self, request: Request) -> Response:
-        return JSONResponse(await self._connector.status())
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                return JSONResponse(await self._connector.status())
+        except (EngineError, TimeoutError) as error:
+            reason = f"Kafka does not tell the lag: {str(error) or f'no answer within {ANSWER_WITHIN_S:.0f} s'}"
+            return JSONResponse({**self._connector.standing(), "lag": None, "error": reason}, 503)
 
     async def _poll(self, request: Request) -> Response:
         return JSONResponse(await self._connector.read_feeds())
@@ -63,7 +78,9 @@ class Pages:
         return Response(generate_latest(metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     async def _alive(self, request: Request) -> Response:
-        return PlainTextResponse("ok\n")
+        """200 unless a restart would help: not where Kafka or an agency is away, or where a person must act."""
+        stuck = self._connector.stuck
+        return JSONResponse({"ok": not stuck, "reasons": stuck}, 503 if stuck else 200)
 
     async def _ready(self, request: Request) -> Response:
         ready = self._connector.ready

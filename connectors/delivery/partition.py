@@ -55,23 +55,35 @@ class Surroundings:
 
 
 class Partition:
-    """`run` works until it is cancelled. Raises what the engine raises, and Stopped for a ledger that can't be read."""
+    """`run` works until it is cancelled. Raises what the engine raises, and Stopped for a ledger that can't be read.
+
+    `taken`: whether it ever came to work; `running`: whether it does now.
+    """
 
     def __init__(self, number: int, around: Surroundings) -> None:
         self.number = number
         self.owners: dict[str, AccountOwner] = {}
         self.progress: dict[str, Progress] = {}
         self.running = False
+        self.taken = False
         self._around = around
         self._draining = False
+        self._reads: Reader | None = None
+        self._moved_at = 0.0
 
     async def run(self) -> None:
+        try:
+            await self._run()
+        finally:
+            self.running = False
+
+    async def _run(self) -> None:
         around = self._around
         async with AsyncExitStack() as stack:
             writer = TransactionalWriter(around.connection, f"{around.group_id}-{self.number}", client_id=around.client_id)
             stack.push_async_callback(writer.stop)
             await writer.start()
-            reader = await self._reader()
+            reader = self._reads = await self._reader()
             stack.push_async_callback(reader.close)
             book = self._book(await self._contents(), writer)
             async with asyncio.TaskGroup() as tasks:
@@ -80,7 +92,7 @@ class Partition:
                     self._own(account, book, tasks, stack)
                 for key in {f"{known.tenant}/{known.account}" for known in book.contents.handovers.values() if known.parked}:
                     self._owner(key, book, tasks, stack)
-                self.running = True
+                self.running = self.taken = True
                 log.info("partition %d: taken; %d handovers known", self.number, len(book.contents.handovers))
                 await self._read(reader, book, tasks, stack)
 
@@ -93,6 +105,14 @@ class Partition:
     @property
     def unfinished(self) -> int:
         return sum(at.unfinished for at in self.progress.values())
+
+    @property
+    def stuck_for_s(self) -> float:
+        """How long nothing has been written although commands are in hand and Kafka answers; 0 where all is well."""
+        silent = self._reads is not None and self._reads.unreachable_since is not None
+        if not self.running or silent or not self.unfinished:
+            return 0.0
+        return asyncio.get_running_loop().time() - self._moved_at
 
     async def lag(self, topic: str) -> int:
         """Offsets of an input that are not committed as finished, as the broker sees it now."""
@@ -124,6 +144,7 @@ class Partition:
         return known.agency if known else Absent.capabilities.agency
 
     def _wrote(self, outputs: Iterable[Output]) -> None:
+        self._moved_at = asyncio.get_running_loop().time()
         self._around.metrics.transactions.labels("committed").inc()
         for output in outputs:
             self._around.metrics.written.labels(output.topic).inc()
@@ -165,6 +186,8 @@ class Partition:
         return INPUTS if self.progress[topics.OUTBOX].unfinished < IN_HAND_MAX else (topics.COMMANDS,)
 
     def _begin(self, topic: str, records: list[Record]) -> None:
+        if not self.unfinished:
+            self._moved_at = asyncio.get_running_loop().time()
         for record in records:
             self.progress[topic].begin(record.offset)
 

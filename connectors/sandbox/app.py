@@ -9,7 +9,7 @@ GET  /cases                                   every case with its reference and 
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any, TypeVar
 
@@ -147,11 +147,12 @@ class Sandbox:
         await self._server.stop()
 
 
-async def serve(config: SandboxConfig, stopped: asyncio.Event) -> None:
-    """Serve until `stopped` is set. Raises PortTaken."""
+async def serve(config: SandboxConfig, stopped: asyncio.Event, listening: Callable[[str], None]) -> None:
+    """Serve until `stopped` is set; `listening` is told the address as soon as it can be asked. Raises PortTaken."""
     sandbox = Sandbox(config)
     await sandbox.start()
     try:
+        listening(sandbox.url)
         await stopped.wait()
     finally:
         await sandbox.stop()

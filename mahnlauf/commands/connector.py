@@ -14,6 +14,7 @@ from mahnlauf.connecting import connection, secret
 from mahnlauf.failures import BadInput, CommandFailed
 from mahnlauf.running import run_until_told
 from mahnlauf.settings import Account, Settings, load
+from mahnlauf.settings import Connector as ConnectorSettings
 from streams.engine.cluster import Connection
 from streams.engine.errors import EngineError, Unreachable
 
@@ -33,9 +34,7 @@ def command(
     logs.configure(settings.log.level, None if settings.log.format == "auto" else settings.log.format == "json")
     where = connection(settings.kafka)
     accounts = tuple(_account(account, settings) for account in settings.accounts)
-    config = ConnectorConfig(
-        where, accounts, settings.connector.app, settings.connector.host, settings.connector.port if port is None else port
-    )
+    config = _config(where, accounts, settings.connector, port)
     try:
         run_until_told(lambda told: _deliver(config, where, told))
     except (ConfigError, PortTaken) as error:
@@ -44,6 +43,18 @@ def command(
         raise
     except EngineError as error:
         raise CommandFailed(f"the connector cannot go on: {error}") from error
+
+
+def _config(where: Connection, accounts: tuple[AccountConfig, ...], settings: ConnectorSettings, port: int | None) -> ConnectorConfig:
+    return ConnectorConfig(
+        where,
+        accounts,
+        app=settings.app,
+        host=settings.host,
+        port=settings.port if port is None else port,
+        instance=settings.instance_id,
+        session_timeout_ms=settings.session_timeout_ms,
+    )
 
 
 async def _deliver(config: ConnectorConfig, where: Connection, told: asyncio.Event) -> None:

@@ -23,8 +23,11 @@ def command(
     Their days are simulated: they pass by POST /clock alone. What becomes of a case is told by POST /script, what goes wrong by POST
     /faults; GET /cases lists every case and how often it was sent.
     """
-    say(f"the sandbox listens on http://{host}:{port}")
     try:
-        run_until_told(lambda told: serve(SandboxConfig(host, port), told))
+        run_until_told(lambda told: serve(SandboxConfig(host, port), told, _tell))
     except PortTaken as error:
         raise BadInput(str(error)) from error
+
+
+def _tell(url: str) -> None:
+    say(f"the sandbox listens on {url}")

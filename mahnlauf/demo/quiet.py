@@ -95,4 +95,9 @@ class Quiet:
 
 def _idle(status: Mapping[str, Any], tick: datetime) -> bool:
     seen = status["calendar"]
-    return seen is not None and datetime.fromisoformat(seen) >= tick and not any(status["lag"].values()) and not status["unfinished"]
+    return seen is not None and datetime.fromisoformat(seen) >= tick and _nothing_left(status)
+
+
+def _nothing_left(status: Mapping[str, Any]) -> bool:
+    """`lag` is null while Kafka does not tell it."""
+    return status["lag"] is not None and not any(status["lag"].values()) and not status["unfinished"]

@@ -1,4 +1,4 @@
-"""A connector as a process of its own, so that a test can kill or stop it.
+"""A connector as a process of its own, on uvloop as the front door runs it, so that a test can kill or stop it.
 
 Arguments: bootstrap, the settings below as JSON. Its first line tells where its pages are.
 """
@@ -6,6 +6,7 @@ Arguments: bootstrap, the settings below as JSON. Its first line tells where its
 import asyncio
 import sys
 
+import uvloop
 from pydantic import TypeAdapter
 from pydantic.dataclasses import dataclass
 
@@ -45,4 +46,4 @@ async def main(bootstrap: str, child: Child) -> None:
 
 
 if __name__ == "__main__":
-    asyncio.run(main(sys.argv[1], TypeAdapter(Child).validate_json(sys.argv[2])))
+    uvloop.run(main(sys.argv[1], TypeAdapter(Child).validate_json(sys.argv[2])))

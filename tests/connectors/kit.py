@@ -189,14 +189,15 @@ async def running(
     pace: Pace = PACE,
     agency: type[Atriga] = Atriga,
     group: str = GROUP,
+    ready: bool = True,
 ) -> AsyncIterator[Connector]:
-    """A connector in this process, ready."""
+    """A connector in this process, ready, or only with its pages."""
     config = ConnectorConfig(Connection(tenant.bootstrap), (tenant.account,) if accounts is None else accounts, app=group, pace=pace)
     agencies: dict[str, OpenAgency] = {"atriga": lambda account: agency(account, answer_s=answer_s)}
     connector = Connector(config, agencies)
     task = asyncio.create_task(connector.run())
     try:
-        await eventually(lambda: _ready(connector, task), "the connector is ready")
+        await eventually(lambda: _started(connector, task, ready), "the connector is ready")
         yield connector
     finally:
         connector.stop()
@@ -204,10 +205,10 @@ async def running(
             await task
 
 
-async def _ready(connector: Connector, task: asyncio.Task[None]) -> bool:
+async def _started(connector: Connector, task: asyncio.Task[None], ready: bool) -> bool:
     if task.done():
         task.result()
-    return connector.ready
+    return connector.ready if ready else not connector.url.endswith(":0")
 
 
 async def idle(connector: Connector) -> None:

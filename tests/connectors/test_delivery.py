@@ -1,5 +1,6 @@
 """Delivery on a real broker and over real HTTP: each handover is one case, each status arrives."""
 
+import asyncio
 import json
 from dataclasses import replace
 from typing import Any
@@ -7,8 +8,10 @@ from typing import Any
 import httpx
 import pytest
 
+from connectors.agencies.atriga.client import Atriga
 from connectors.agencies.registry import AGENCIES
-from connectors.delivery.agency import AccountConfig
+from connectors.delivery import connector as connector_module
+from connectors.delivery.agency import AccountConfig, CaseView, Submission
 from connectors.delivery.connector import ConfigError, Connector, ConnectorConfig
 from connectors.sandbox.app import Sandbox
 from schemas import topics
@@ -176,6 +179,24 @@ async def test_its_pages_tell_how_it_stands(tenant: Tenant) -> None:
         assert 'mahnlauf_agency_requests_total{agency="atriga",operation="submit",outcome="ok"} 1.0' in metrics
         assert "C-1" not in metrics
         assert [(await pages.get(path)).status_code for path in ("/healthz", "/readyz")] == [200, 200]
+
+
+async def test_health_fails_when_nothing_moves_although_kafka_answers(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    class Hanging(Atriga):
+        async def submit(self, submission: Submission) -> CaseView:
+            await asyncio.Event().wait()
+            raise AssertionError
+
+    monkeypatch.setattr(connector_module, "STUCK_AFTER_S", 0.3)
+    async with running(tenant, agency=Hanging) as connector, httpx.AsyncClient(base_url=connector.url) as pages:
+        assert (await pages.get("/healthz")).json() == {"ok": True, "reasons": []}
+        await tenant.submit("C-1")
+
+        async def told() -> bool:
+            answer = await pages.get("/healthz")
+            return answer.status_code == 503 and "nothing has moved for" in answer.json()["reasons"][0]
+
+        await eventually(told, "it tells that nothing moves")
 
 
 @pytest.mark.parametrize(

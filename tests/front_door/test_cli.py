@@ -6,6 +6,7 @@ import sys
 from importlib import import_module
 from pathlib import Path
 
+import httpx
 import pytest
 import typer
 from typer.testing import CliRunner
@@ -113,3 +114,20 @@ def test_from_broker_to_topics_and_back(tmp_path: Path) -> None:
         assert _run("topics", "check", folder=tmp_path).returncode == 0
     finally:
         assert _run("broker", "stop", folder=tmp_path).returncode == 0
+
+
+def test_a_sandbox_tells_where_it_listens_once_it_does(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "mahnlauf", "sandbox", "--port", "0"]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as sandbox:
+        assert sandbox.stdout is not None
+        try:
+            told, _, url = sandbox.stdout.readline().strip().rpartition(" ")
+            assert told == "the sandbox listens on"
+            assert httpx.get(f"{url}/clock", trust_env=False).status_code == 200
+            port = url.rpartition(":")[2]
+            second = subprocess.run([*command[:-1], port], cwd=tmp_path, capture_output=True, text=True, timeout=60, check=False)
+            assert (second.returncode, second.stdout) == (2, "")
+            assert f"can't listen on 127.0.0.1:{port}" in second.stderr
+        finally:
+            sandbox.terminate()
+        assert sandbox.wait(30) == 0
