@@ -64,6 +64,21 @@ class Calendar(Strict):
         return self
 
 
+PLACEHOLDERS = ("{tenant}", "{contract}", "{cycle}")
+
+
+def _fillable(template: str) -> str:
+    rest = template
+    for name in PLACEHOLDERS:
+        rest = rest.replace(name, "")
+    if "{" in rest or "}" in rest:
+        raise ValueError(f"{template!r} holds a placeholder nobody fills: only {', '.join(PLACEHOLDERS)} are known")
+    return template
+
+
+LinkTemplate: TypeAlias = Annotated[Name, AfterValidator(_fillable)]
+
+
 class StatutoryInterest(Strict):
     kind: Literal["statutory"]
 
@@ -174,7 +189,7 @@ class Policy(Strict):
     instalment_reminder: InstalmentReminder | None = None
     confirm_payments: bool = False
     win_back: WinBack | None = None
-    payment_link: Name | None = None
+    payment_link: LinkTemplate | None = None
     refresh_at: TimeOfDay = "06:00"
     starts_on: Day | None = None
     ramp: Ramp | None = None

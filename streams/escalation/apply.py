@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from schemas import billing, instructions, topics
-from streams.escalation import attention, case, intake, ladder, replies, steps, tell, waiting
+from streams.escalation import attention, calls, case, intake, ladder, replies, signals, steps, tell, waiting
 from streams.escalation.calendar import microseconds
 from streams.escalation.due import due_ms
 from streams.escalation.evaluate import end_of_ladder, evaluate
@@ -78,6 +78,7 @@ def apply(shared: Shared, key: str, contract: Contract | None, topic: str, event
         return _refuse(shared, key, contract, turn if answered else None, refusal)
     evaluate(turn)
     end_of_ladder(turn)
+    signals.switch_off(turn)
     return _outcome(turn)
 
 
@@ -128,6 +129,7 @@ def _clear(turn: Turn, data: instructions.AttentionClearedData) -> None:
 _ORDERS: dict[str, Callable[[Turn, Any], None]] = {
     "handover.ordered": case.order_handover,
     "handover.recalled": lambda turn, data: case.order_recall(turn),
+    "call.attempted": calls.attempted,
     "step.approved": lambda turn, data: waiting.approve(turn, data.step),
     "step.skipped": lambda turn, data: steps.skip(turn, data.step),
     "notice.failed": lambda turn, data: steps.fail_notice(turn, data.notice_id),

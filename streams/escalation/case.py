@@ -55,6 +55,7 @@ def hand_over(turn: Turn, invoice_ids: Sequence[str], to: str, level: int, rung:
         cases=(*contract.cases, opened),
         attempt=attempt,
         current=number,
+        calls=None,
         handover_rung=rung,
         standings=_placed(turn.contract.standings, invoice_ids, number),
     )

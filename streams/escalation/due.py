@@ -4,7 +4,7 @@ by what a clock change of the zone leaves open, or where a tick may come that is
 from collections.abc import Iterator
 from datetime import date
 
-from streams.escalation import attention, ladder, waiting
+from streams.escalation import attention, calls, ladder, waiting
 from streams.escalation.calendar import ONE_DAY, moment_ms
 from streams.escalation.ladder import NextStep
 from streams.escalation.statuses import CLIMBING
@@ -18,11 +18,12 @@ def due_ms(turn: Turn) -> int | None:
     if first_day < turn.day and _looks_other(turn, first_day):
         return moment_ms(first_day, 0, place)
     first = min((day for day in _days(turn) if day > turn.day), default=None)
-    step = _step_ms(turn, first_day)
-    if first is None:
-        return step
-    start = moment_ms(first, 0, place)
-    return start if step is None else min(start, step)
+    moments = (
+        _step_ms(turn, first_day),
+        calls.due_ms(turn),
+        None if first is None else moment_ms(first, 0, place),
+    )
+    return min((moment for moment in moments if moment is not None), default=None)
 
 
 def _days(turn: Turn) -> Iterator[date]:

@@ -5,7 +5,7 @@ Deciding happens here, in terms of triggers; `statuses` says where they lead.
 
 from msgspec.structs import replace
 
-from streams.escalation import attention, ladder, statuses, tell
+from streams.escalation import attention, ladder, notices, statuses, tell
 from streams.escalation.state import FREE, IN_CASE, Case, Contract, Standing
 from streams.escalation.turn import Turn
 
@@ -85,7 +85,7 @@ def end_of_ladder(turn: Turn) -> None:
         turn.set(ended_told=True)
         attention.add(turn, "ladder_ended")
         tell.history(turn)
-        tell.ladder_ended(turn)
+        notices.ladder_ended(turn)
 
 
 # --- out of a case
@@ -153,6 +153,7 @@ def _next_cycle(turn: Turn) -> None:
         ordinals=(),
         unapplied=(),
         approvals=(),
+        calls=None,
     )
     turn.bind()
 

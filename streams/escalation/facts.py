@@ -108,6 +108,7 @@ class Payment(Fact, frozen=True):
 class Failure(Fact, frozen=True):
     payment_id: str
     time_us: int
+    reason_code: str | None = None
 
 
 class Refund(Fact, frozen=True):

@@ -263,7 +263,7 @@ def payment_received(turn: Turn, data: billing.PaymentReceivedData, time_us: int
 
 
 def payment_failed(turn: Turn, data: billing.PaymentFailedData, time_us: int, event_id: str) -> None:
-    _add(turn, "failures", Failure(data.payment_id, time_us))
+    _add(turn, "failures", Failure(data.payment_id, time_us, data.reason_code))
 
 
 def payment_refunded(turn: Turn, data: billing.PaymentRefundedData, time_us: int, event_id: str) -> None:

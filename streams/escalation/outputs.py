@@ -13,12 +13,15 @@ HISTORY = "case_history.recorded"
 STATUS = "case_status.changed"
 REMINDER = "notice.reminder"
 LADDER_ENDED = "notice.ladder_ended"
+PAYMENT_OFFER = "notice.payment_offer"
+CALL_REQUEST = "notice.call_request"
+SIGNAL = "notice.signal"
 SUBMIT = "case.submit"
 RECALL = "case.recall"
 REPORT_PAYMENT = "case.report_payment"
 SEND_MESSAGE = "case.send_message"
 
-KINDS = (HISTORY, STATUS, REMINDER, LADDER_ENDED, SUBMIT, RECALL, REPORT_PAYMENT, SEND_MESSAGE)
+KINDS = (HISTORY, STATUS, REMINDER, LADDER_ENDED, SUBMIT, RECALL, REPORT_PAYMENT, SEND_MESSAGE, PAYMENT_OFFER, CALL_REQUEST, SIGNAL)
 """Their order is that of the counters in a state: new kinds are added at the end."""
 _PLACES = {kind: place for place, kind in enumerate(KINDS)}
 
@@ -27,6 +30,9 @@ TOPICS = {
     STATUS: topics.CASE_STATUS,
     REMINDER: topics.NOTICES,
     LADDER_ENDED: topics.NOTICES,
+    PAYMENT_OFFER: topics.NOTICES,
+    CALL_REQUEST: topics.NOTICES,
+    SIGNAL: topics.NOTICES,
     SUBMIT: topics.COMMANDS,
     RECALL: topics.COMMANDS,
     REPORT_PAYMENT: topics.COMMANDS,

@@ -20,6 +20,8 @@ from streams.escalation.supported import NOT_SUPPORTED_YET, unsupported
 
 SHARED_VERSION = 1
 """Schema version of the encoded settings."""
+NO_POLICY = Policy(policy="none", time_zone="UTC", steps=())
+"""Stands where there is none: its defaults count, and no step is taken."""
 STANDARD = "standard"
 """Name of the policy of a tenant that names none."""
 
@@ -87,6 +89,7 @@ class Rules:
     answer_days: int
     zone_name: str | None
     reminds: tuple[bool, ...]
+    policy: Policy
 
     def day(self, step: int) -> int:
         """Unheld days from the due day to step number `step` (0: none)."""
@@ -115,12 +118,13 @@ def _rules(content: bytes, country: str | None, subdivision: str | None) -> Rule
         answer_days=policy.answer_days,
         zone_name=policy.time_zone,
         reminds=tuple(isinstance(step, Remind) for step in policy.steps),
+        policy=policy,
     )
 
 
 @lru_cache(maxsize=4096)
 def _without_policy(country: str | None, subdivision: str | None) -> Rules:
-    return Rules((), WorkingDays(country, subdivision), True, 8 * 60, {}, False, "first_reminder", 5, None, ())
+    return Rules((), WorkingDays(country, subdivision), True, 8 * 60, {}, False, "first_reminder", 5, None, (), NO_POLICY)
 
 
 @lru_cache(maxsize=4096)

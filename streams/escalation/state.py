@@ -8,6 +8,7 @@ from datetime import date
 
 import msgspec
 from msgspec import Struct
+from msgspec.structs import replace
 
 from schemas.fields import Status
 from streams.escalation.facts import Facts, Portion
@@ -106,6 +107,27 @@ class Approval(Kept, frozen=True):
     overdue_amount: int
 
 
+class CallSeries(Kept, frozen=True):
+    """Requests for calls that a step began: how many there were, the last one's day, and whether it is answered: not reached."""
+
+    attempt: int
+    max_attempts: int
+    every_days: int
+    asked_on: date
+    unreached: bool = False
+
+    def failed(self) -> "CallSeries":
+        """The series after an attempt that reached nobody."""
+        return replace(self, unreached=True)
+
+
+class SignalOn(Kept, frozen=True):
+    """A signal that is on, and the receivables that its steps covered."""
+
+    name: str
+    covered: tuple[str, ...]
+
+
 class Change(Kept, frozen=True):
     """One of the last changes of the history."""
 
@@ -188,6 +210,9 @@ class Contract(Kept, frozen=True):
 
     approvals: tuple[Approval, ...] = ()
     """Approvals of steps of this cycle."""
+    calls: CallSeries | None = None
+    signals: tuple[SignalOn, ...] = ()
+    """Signals that are on, in order of their names."""
 
     @property
     def case(self) -> Case | None:

@@ -4,25 +4,24 @@ from datetime import date
 
 from msgspec.structs import replace
 
-from schemas.policy import Remind
-from streams.escalation import attention, case, ladder, outputs, placement, tell, waiting
+from schemas.policy import Call, HandOver, OfferPayment, Remind, Signal
+from streams.escalation import attention, calls, case, ladder, notices, outputs, payment_ways, placement, signals, waiting
 from streams.escalation.calendar import local
 from streams.escalation.evaluate import end_of_ladder, evaluate
-from streams.escalation.ladder import NextStep
+from streams.escalation.ladder import NextStep, Position
 from streams.escalation.state import Reminder
 from streams.escalation.statuses import CLIMBING
 from streams.escalation.turn import Refused, Turn
 
 
-def take_due_step(turn: Turn, now_us: int) -> None:
-    """Take the next step if its day and time have come and nothing holds it back. At most one a local day."""
+def take_due_step(turn: Turn, minutes: int) -> None:
+    """Take the next step if its day and time (`minutes` of the local day) have come and nothing holds it back. At most one a day."""
     if turn.contract.status not in CLIMBING or turn.terms.binding is None:
         return
     coming = ladder.next_step(turn.contract, turn.view, turn.rules)
     if coming is None or coming.on is None:
         return
-    now = local(now_us, turn.terms.place)
-    if turn.day < coming.on or 60 * now.hour + now.minute < turn.rules.at_minutes or not may_step_on(turn, turn.day):
+    if turn.day < coming.on or minutes < turn.rules.at_minutes or not may_step_on(turn, turn.day):
         return
     if not waiting.reasons(turn, coming, turn.day):
         take(turn, coming, turn.day)
@@ -42,19 +41,32 @@ def take(turn: Turn, step: NextStep, day: date) -> None:
         evaluate(turn)
         return
     overdue = turn.view.overdue
-    if isinstance(step.step, Remind):
-        ordinal = turn.next_ordinal(outputs.REMINDER)
-        covered = _climb(turn, step, day)
-        _remember(turn, step, step.step.level, day, ordinal, covered)
-        attention.drop(turn, "undeliverable")
-        evaluate(turn)
-        tell.reminder(turn, step.step.level, ordinal, overdue, covered)
-    else:
+    if isinstance(step.step, HandOver):
         level = turn.contract.level
         _climb(turn, step, day)
         if not case.hand_over(turn, case.covered_by_step(turn, step), placement.account(turn), level, step.number):
             turn.set(nothing_to_hand_over=True)
             evaluate(turn)
+    elif isinstance(step.step, Remind):
+        ordinal = turn.next_ordinal(outputs.REMINDER)
+        covered = _climb(turn, step, day)
+        _remember(turn, step, step.step.level, day, ordinal, covered)
+        attention.drop(turn, "undeliverable")
+        evaluate(turn)
+        notices.reminder(turn, step.step.level, ordinal, overdue, covered)
+    else:
+        covered = _climb(turn, step, day)
+        evaluate(turn)
+        _tell(turn, step.step, overdue, covered)
+
+
+def _tell(turn: Turn, step: OfferPayment | Call | Signal, overdue: tuple[Position, ...], covered: tuple[str, ...]) -> None:
+    if isinstance(step, OfferPayment):
+        notices.payment_offer(turn, payment_ways.suitable(turn, step), overdue, covered)
+    elif isinstance(step, Call):
+        calls.begin(turn, step, overdue, covered)
+    else:
+        signals.switch_on(turn, step.name, overdue, covered)
 
 
 def _climb(turn: Turn, step: NextStep, day: date) -> tuple[str, ...]:
@@ -113,5 +125,9 @@ def fail_notice(turn: Turn, notice_id: str) -> None:
 def tick(turn: Turn, now_us: int) -> None:
     """What a tick does to a contract: evaluate, take what is due, evaluate again."""
     evaluate(turn)
-    take_due_step(turn, now_us)
+    now = local(now_us, turn.terms.place)
+    minutes = 60 * now.hour + now.minute
+    take_due_step(turn, minutes)
     end_of_ladder(turn)
+    calls.request_again(turn, minutes)
+    signals.switch_off(turn)

@@ -23,7 +23,6 @@ EVENTS = frozenset(
         "case.monitoring_ordered",
         "case.message_written",
         "case.question_answered",
-        "call.attempted",
     }
 )
 """Types of events whose rules are still to come."""
@@ -36,7 +35,6 @@ POLICY_KEYS = (
     "instalment_reminder",
     "confirm_payments",
     "win_back",
-    "payment_link",
     "refresh_at",
     "starts_on",
     "ramp",
@@ -45,14 +43,9 @@ POLICY_KEYS = (
 )
 """Keys of a policy that may only have their defaults."""
 
-STEP_KINDS = frozenset({"remind", "hand_over"})
-
 
 def unsupported(policy: Policy) -> Iterator[str]:
-    """The keys of a policy (such as `steps.2.kind`) that ask for what is not supported yet."""
+    """The keys of a policy that ask for what is not supported yet."""
     for key in POLICY_KEYS:
         if getattr(policy, key) != Policy.model_fields[key].get_default(call_default_factory=True):
             yield key
-    for place, step in enumerate(policy.steps):
-        if step.kind not in STEP_KINDS:
-            yield f"steps.{place}.kind"

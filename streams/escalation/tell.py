@@ -11,7 +11,6 @@ from msgspec.structs import replace
 from schemas.status import RECEIVABLES_MAX
 from streams.escalation import ladder, outputs, waiting
 from streams.escalation.accounts import Account
-from streams.escalation.ladder import Position
 from streams.escalation.settlement import reopened_by, unreversed
 from streams.escalation.state import Case, Change, Contract
 from streams.escalation.statuses import CLIMBING
@@ -99,7 +98,7 @@ def _row(turn: Turn, accounts: Iterable[Account], listed: list[dict[str, Any]]) 
         books.written_off,
         *((case.agency, case.account, case.handover_id, case.case_id, case.stage) if case else (None, None, None, None, None)),
         _holds(turn) if turn.spans else (),
-        (),
+        tuple(one.name for one in contract.signals),
         contract.attention,
         waiting.reasons(turn, coming, turn.day) if coming else (),
         *((coming.number, coming.step.kind, coming.on) if coming else (None, None, None)),
@@ -136,45 +135,6 @@ def _receivable(account: Account, rungs: dict[str, int]) -> dict[str, Any]:
         "costs": account.costs_open,
         "interest": 0,
         "rung": rungs.get(invoice_id, 0),
-    }
-
-
-# --- notices
-
-
-def reminder(turn: Turn, level: int, ordinal: int, positions: Sequence[Position], covered: Sequence[str]) -> None:
-    """Ask whoever writes to the debtor for a reminder over everything that is overdue."""
-    turn.tell(outputs.REMINDER, {**_notice(turn, outputs.REMINDER, ordinal, positions, covered), "level": level}, ordinal)
-
-
-def ladder_ended(turn: Turn) -> None:
-    """Say that no step is left."""
-    ordinal = turn.next_ordinal(outputs.LADDER_ENDED)
-    data = _notice(turn, outputs.LADDER_ENDED, ordinal, turn.view.overdue, ())
-    if turn.contract.nothing_to_hand_over:
-        data["reason"] = "nothing_to_hand_over"
-    turn.tell(outputs.LADDER_ENDED, data, ordinal)
-
-
-def _notice(turn: Turn, kind: str, ordinal: int, positions: Sequence[Position], covered: Sequence[str]) -> dict[str, Any]:
-    accounts = [turn.books.accounts[position.invoice_id] for position in positions]
-    return {
-        "notice_id": turn.id_of(kind, ordinal),
-        "version": turn.contract.version,
-        "amount": sum(account.open for account in accounts),
-        "currency": turn.contract.currency,
-        "costs": sum(account.costs_open for account in accounts),
-        "interest": sum(account.interest for account in accounts),
-        "reference": f"{turn.contract_id}/{turn.contract.cycle}",
-        "receivables": [
-            {
-                "invoice_id": account.invoice.invoice_id,
-                "open": account.open,
-                "due_on": account.due_on,
-                "covered": account.invoice.invoice_id in covered,
-            }
-            for account in accounts
-        ],
     }
 
 

@@ -1,0 +1,69 @@
+"""Notices for whoever writes to the debtor: their data, in the keys and the order of their schemas. Nothing is decided here."""
+
+from collections.abc import Sequence
+from typing import Any
+
+from schemas.policy import PaymentOfferMethod
+from streams.escalation import outputs, payment_ways
+from streams.escalation.ladder import Position
+from streams.escalation.turn import Turn
+
+
+def reminder(turn: Turn, level: int, ordinal: int, positions: Sequence[Position], covered: Sequence[str]) -> None:
+    """Ask whoever writes to the debtor for a reminder over everything that is overdue."""
+    data = {**_notice(turn, outputs.REMINDER, ordinal, positions, covered), "level": level}
+    turn.tell(outputs.REMINDER, data | payment_ways.data(turn, data, payment_ways.ALL), ordinal)
+
+
+def payment_offer(turn: Turn, methods: Sequence[PaymentOfferMethod], positions: Sequence[Position], covered: Sequence[str]) -> None:
+    """Offer these ways to pay what is overdue. One that cannot be offered (no creditor known, no link in the policy) is left out."""
+    ordinal = turn.next_ordinal(outputs.PAYMENT_OFFER)
+    data = _notice(turn, outputs.PAYMENT_OFFER, ordinal, positions, covered)
+    ways = payment_ways.data(turn, data, methods)
+    offered = tuple(method for method in methods if payment_ways.FIELDS[method] in ways)
+    turn.tell(outputs.PAYMENT_OFFER, {**data, "methods": offered, **ways}, ordinal)
+
+
+def call_request(turn: Turn, attempt: int, max_attempts: int, positions: Sequence[Position], covered: Sequence[str]) -> None:
+    """Ask somebody to call the debtor."""
+    ordinal = turn.next_ordinal(outputs.CALL_REQUEST)
+    data = _notice(turn, outputs.CALL_REQUEST, ordinal, positions, covered)
+    turn.tell(outputs.CALL_REQUEST, {**data, "attempt": attempt, "max_attempts": max_attempts}, ordinal)
+
+
+def signal(turn: Turn, name: str, on: bool, positions: Sequence[Position], covered: Sequence[str]) -> None:
+    """Tell other systems that something begins (block a service, inform sales), or ends."""
+    ordinal = turn.next_ordinal(outputs.SIGNAL)
+    data = _notice(turn, outputs.SIGNAL, ordinal, positions, covered)
+    turn.tell(outputs.SIGNAL, {**data, "name": name, "on": on}, ordinal)
+
+
+def ladder_ended(turn: Turn) -> None:
+    """Say that no step is left."""
+    ordinal = turn.next_ordinal(outputs.LADDER_ENDED)
+    data = _notice(turn, outputs.LADDER_ENDED, ordinal, turn.view.overdue, ())
+    if turn.contract.nothing_to_hand_over:
+        data["reason"] = "nothing_to_hand_over"
+    turn.tell(outputs.LADDER_ENDED, data, ordinal)
+
+
+def _notice(turn: Turn, kind: str, ordinal: int, positions: Sequence[Position], covered: Sequence[str]) -> dict[str, Any]:
+    accounts = [turn.books.accounts[position.invoice_id] for position in positions]
+    return {
+        "notice_id": turn.id_of(kind, ordinal),
+        "version": turn.contract.version,
+        "amount": sum(account.open for account in accounts),
+        "currency": turn.contract.currency,
+        "costs": sum(account.costs_open for account in accounts),
+        "interest": sum(account.interest for account in accounts),
+        "reference": f"{turn.contract_id}/{turn.contract.cycle}",
+        "receivables": [
+            {
+                "invoice_id": account.invoice.invoice_id,
+                "open": account.open,
+                "due_on": account.due_on,
+                "covered": account.invoice.invoice_id in covered,
+            }
+            for account in accounts
+        ],
+    }
