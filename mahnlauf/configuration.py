@@ -7,12 +7,14 @@ The first version of a policy and a tenant's first settings count from the begin
 before them that they could change, and a backlog of years must not wait for a policy of today.
 
 Versions are counted here. Every writer uses the same transactional id, so a second one fences the first, whose commit then fails: it
-begins anew, reads the version the other has written and counts on from there.
+begins anew, reads the version the other has written and counts on from there. A withdrawn policy is a tombstone, which compaction removes
+with its number; workers remember it and would refuse a version 1. So where the compacted topic has no value, the last number is looked up
+on `escalation.timers`, which keeps every version that was ever broadcast.
 """
 
 import asyncio
 import random
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any, Final, TypeVar
@@ -25,7 +27,7 @@ from mahnlauf import committed
 from mahnlauf.failures import ClusterWrong
 from schemas import topics
 from schemas.accounts import TenantSettings
-from schemas.codec import encode
+from schemas.codec import Unreadable, decode, encode
 from schemas.envelope import Envelope
 from schemas.ids import NAMESPACE
 from schemas.policy import Policy
@@ -66,12 +68,14 @@ async def apply_policy(connection: Connection, tenant: str, policy: Policy, at: 
     """
     key = policy_key(tenant, policy.policy)
 
-    def decide(latest: bytes | None) -> tuple[PolicyVersion, tuple[bytes, Envelope] | None]:
-        before = _stored_policy(latest)
-        since = at or _since(before)
+    async def decide(latest: bytes | None) -> tuple[PolicyVersion, tuple[bytes, Envelope] | None]:
+        before = stored_policy(latest)
         if before is not None and before[0] == policy:
-            return PolicyVersion(before[1], False, since), None
-        version = before[1] + 1 if before else 1
+            return PolicyVersion(before[1], False, at or _since(before)), None
+        number = (
+            before[1] if before else max((one.version for one in await broadcast_versions(connection, tenant, policy.policy)), default=0)
+        )
+        since, version = at or _since(number or None), number + 1
         data = PolicyAppliedData(tenant=tenant, policy=policy.policy, version=version, content=policy)
         event = PolicyApplied(id=_id("policy.applied", key, str(version)), source=SOURCE, time=since, data=data)
         return PolicyVersion(version, True, since), (_policy_record(policy, version), event)
@@ -79,13 +83,52 @@ async def apply_policy(connection: Connection, tenant: str, policy: Policy, at: 
     return await _change(connection, topics.POLICIES, key, decide)
 
 
-async def withdraw_policy(connection: Connection, tenant: str, policy: str, at: datetime) -> None:
-    """No new cycle uses the policy from `at` on; open ones keep theirs. Raises EngineError, ClusterWrong."""
+async def withdraw_policy(connection: Connection, tenant: str, policy: str, at: datetime | None = None) -> bool:
+    """No new cycle uses the policy from `at` on (None: now); open ones keep theirs. False where there was none: then nothing is written.
+
+    Raises EngineError, ClusterWrong.
+    """
     key = policy_key(tenant, policy)
-    event = PolicyWithdrawn(
-        id=_id("policy.withdrawn", key, at.isoformat()), source=SOURCE, time=at, data=PolicyWithdrawnData(tenant=tenant, policy=policy)
-    )
-    await _change(connection, topics.POLICIES, key, lambda _: (None, (None, event)))
+
+    async def decide(latest: bytes | None) -> tuple[bool, tuple[None, Envelope] | None]:
+        if latest is None:
+            return False, None
+        since = at or datetime.now(UTC)
+        data = PolicyWithdrawnData(tenant=tenant, policy=policy)
+        return True, (None, PolicyWithdrawn(id=_id("policy.withdrawn", key, since.isoformat()), source=SOURCE, time=since, data=data))
+
+    return await _change(connection, topics.POLICIES, key, decide)
+
+
+async def broadcast_versions(connection: Connection, tenant: str, policy: str) -> list[PolicyAppliedData]:
+    """Every version of a policy that was ever broadcast, in order, withdrawn ones too. Reads all of one partition of the timers, which
+    holds the ticks as well: some seconds for years of them. Raises EngineError, ClusterWrong."""
+    found = []
+    async for records in committed.read(connection, topics.TIMERS, 0):
+        for record in records:
+            if record.value is not None and b"policy.applied" in record.value:
+                event = _applied(record.value)
+                if event is not None and (event.data.tenant, event.data.policy) == (tenant, policy):
+                    found.append(event.data)
+    return found
+
+
+async def policies_in_force(connection: Connection) -> dict[str, tuple[Policy, int]]:
+    """The latest version of every policy that is not withdrawn, by "tenant/policy", sorted. Raises EngineError, ClusterWrong."""
+    found: dict[str, tuple[Policy, int] | None] = {}
+    for (_, partition), end in (await committed.ends(connection, await committed.places(connection, [topics.POLICIES]))).items():
+        async for records in committed.read(connection, topics.POLICIES, partition, end=end):
+            found |= {(record.key or b"").decode(): stored_policy(record.value) for record in records}
+    return {key: found_policy for key in sorted(found) if (found_policy := found[key]) is not None}
+
+
+def _applied(value: bytes) -> PolicyApplied | None:
+    """None for what is no policy.applied that this release can read; whoever applied it was told."""
+    try:
+        event = decode(topics.TIMERS, value)
+    except Unreadable:
+        return None
+    return event if isinstance(event, PolicyApplied) else None
 
 
 async def set_tenant(connection: Connection, settings: TenantSettings, at: datetime | None = None) -> bool:
@@ -95,7 +138,7 @@ async def set_tenant(connection: Connection, settings: TenantSettings, at: datet
     """
     value = settings.model_dump_json(by_alias=True, exclude_none=True).encode()
 
-    def decide(latest: bytes | None) -> tuple[bool, tuple[bytes, Envelope] | None]:
+    async def decide(latest: bytes | None) -> tuple[bool, tuple[bytes, Envelope] | None]:
         if latest == value:
             return False, None
         since = at or _since(latest)
@@ -126,14 +169,14 @@ async def _change(
     connection: Connection,
     topic: str,
     key: str,
-    decide: Callable[[bytes | None], tuple[Stored, tuple[bytes | None, Envelope] | None]],
+    decide: Callable[[bytes | None], Awaitable[tuple[Stored, tuple[bytes | None, Envelope] | None]]],
 ) -> Stored:
     """What `decide` makes of the latest value of `key` is written and broadcast, in one transaction, by nobody else in between."""
     for attempt in range(ATTEMPTS):
         writer = TransactionalWriter(connection, TRANSACTIONAL_ID, client_id=committed.CLIENT_ID)
         try:
             await writer.start()
-            result, change = decide(await _latest(connection, topic, key))
+            result, change = await decide(await _latest(connection, topic, key))
             if change is not None:
                 value, event = change
                 record = Output(topic, key.encode(), value, timestamp_ms(event.time))
@@ -160,7 +203,8 @@ def _policy_record(policy: Policy, version: int) -> bytes:
     return msgspec.json.encode({**policy.model_dump(mode="json", by_alias=True, exclude_none=True), "version": version})
 
 
-def _stored_policy(value: bytes | None) -> tuple[Policy, int] | None:
+def stored_policy(value: bytes | None) -> tuple[Policy, int] | None:
+    """A value of `escalation.policies` as policy and version; None for a tombstone. Raises ClusterWrong."""
     if value is None:
         return None
     content: dict[str, Any] = msgspec.json.decode(value)

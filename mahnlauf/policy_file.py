@@ -61,11 +61,16 @@ Model = TypeVar("Model", bound=BaseModel)
 
 def read_policy(path: Path) -> Policy:
     """The policy in `path` (`escalation.md` 8). Raises WrongFile, also for what these rules don't support yet."""
+    return read_policy_with_lines(path)[0]
+
+
+def read_policy_with_lines(path: Path) -> tuple[Policy, Document]:
+    """As `read_policy`, and where in the file everything stands."""
     policy, document = _read(path, Policy)
     mistakes = [_not_yet(document, key) for key in supported.unsupported(policy)]
     if mistakes:
         raise _wrong(path, mistakes)
-    return policy
+    return policy, document
 
 
 def read_tenant(path: Path) -> TenantSettings:

@@ -44,14 +44,15 @@ class Told:
 
 @dataclass(slots=True)
 class _Versions:
-    """Counts policy versions as the cluster does: in order of the moments from which they count, the same again is none."""
+    """Counts policy versions as the cluster does: in order of the moments from which they count, the same again is none, and a withdrawn
+    policy keeps its number."""
 
-    latest: dict[str, tuple[int, Policy]] = field(default_factory=dict)
+    latest: dict[str, tuple[int, Policy | None]] = field(default_factory=dict)
 
     def event(self, line: PolicyLine, at: datetime) -> Envelope | None:
         key = f"{line.tenant}/{line.policy}"
         if line.content is None:
-            self.latest.pop(key, None)
+            self.latest[key] = (self.latest.get(key, (0, None))[0], None)
             withdrawn = PolicyWithdrawnData(tenant=line.tenant, policy=line.policy)
             return PolicyWithdrawn(id=f"withdrawn/{key}/{at.isoformat()}", source=SOURCE, time=at, data=withdrawn)
         version, content = self.latest.get(key, (0, None))

@@ -9,7 +9,7 @@ import msgspec
 import pytest
 
 from mahnlauf import topics
-from mahnlauf.configuration import apply_policy, set_tenant, withdraw_policy
+from mahnlauf.configuration import apply_policy, broadcast_versions, policies_in_force, set_tenant, withdraw_policy
 from mahnlauf.running import pass_over_unread
 from schemas.accounts import TenantSettings
 from schemas.codec import decode
@@ -17,6 +17,7 @@ from schemas.policy import Policy
 from schemas.timers import PolicyApplied, PolicyWithdrawn, TenantConfigured
 from schemas.topics import POLICIES, TENANTS, TIMERS
 from streams.engine.cluster import Connection
+from streams.escalation.settings import Shared, policy_applied, policy_withdrawn
 from tests.front_door.reading import ends, read
 
 PARTITIONS = 3
@@ -96,3 +97,37 @@ async def test_only_what_comes_first_counts_from_the_beginning(cluster: Connecti
     stamps = [copy.timestamp_ms for copy in await read(cluster, TIMERS, before) if copy.partition == 0]
     assert [stamp == 0 for stamp in stamps] == [True, False, True, False]
     assert [version.since.year == 1970 for version in versions] == [True, False]
+
+
+async def test_after_a_withdrawal_versions_count_on_and_from_now_on_although_no_value_is_left(
+    cluster: Connection, before: Mapping[tuple[str, int], int]
+) -> None:
+    """What compaction leaves of a tombstone is nothing: the number is found on escalation.timers, and workers accept what follows it."""
+    for days in ((5,), (5, 9)):
+        await apply_policy(cluster, "acme", _policy("again", *days), AT)
+    await withdraw_policy(cluster, "acme", "again", AT)
+    applied = await apply_policy(cluster, "acme", _policy("again", 5, 9))
+    assert (applied.version, applied.changed, applied.since.year == 1970) == (3, True, False)
+    shared = Shared()
+    for copy in await read(cluster, TIMERS, before):
+        if copy.partition == 0:
+            event: Any = decode(TIMERS, copy.value)
+            shared = (policy_applied if isinstance(event, PolicyApplied) else policy_withdrawn)(shared, event.data)
+    assert [one.version for one in shared.tenants["acme"].policies["again"].versions] == [1, 2, 3]
+    assert [one.version for one in await broadcast_versions(cluster, "acme", "again")] == [1, 2, 3]
+
+
+async def test_what_is_not_there_cannot_be_withdrawn(cluster: Connection, before: Mapping[tuple[str, int], int]) -> None:
+    assert await withdraw_policy(cluster, "acme", "never") is False
+    await apply_policy(cluster, "acme", _policy("once", 5), AT)
+    assert [await withdraw_policy(cluster, "acme", "once"), await withdraw_policy(cluster, "acme", "once")] == [True, False]
+    assert [record.value is None for record in await read(cluster, POLICIES, before)] == [False, True]
+
+
+async def test_what_is_in_force_is_the_latest_that_was_not_withdrawn(cluster: Connection) -> None:
+    await apply_policy(cluster, "beta", _policy("kept", 5), AT)
+    await apply_policy(cluster, "beta", _policy("kept", 6), AT)
+    await apply_policy(cluster, "beta", _policy("dropped", 6), AT)
+    await withdraw_policy(cluster, "beta", "dropped", AT)
+    found = {key: value for key, value in (await policies_in_force(cluster)).items() if key.startswith("beta/")}
+    assert found == {"beta/kept": (_policy("kept", 6), 2)}

@@ -128,3 +128,15 @@ def _engine(connection: Connection) -> EngineConfig:
         partitions=PARTITIONS,
         address="127.0.0.1:1",
     )
+
+
+def test_a_withdrawn_policy_keeps_its_number_so_that_the_next_version_is_accepted(tmp_path: Path) -> None:
+    content = {**POLICY_WITH_ONE_STEP, "policy": "standard"}
+    lines = (
+        {"topic": names.POLICIES, "key": "acme/standard", "value": {**content, "time": "2026-01-01T00:00:00Z"}},
+        _invoice("C-1", "2026-01-01T10:00:00Z"),
+        {"topic": names.POLICIES, "key": "acme/standard", "value": None},
+        {"topic": names.POLICIES, "key": "acme/standard", "value": {**content, "time": "2026-01-01T12:00:00Z"}},
+    )
+    told = json.loads(_replayed(_file(tmp_path / "e.jsonl", *lines), "--until", "2026-02-01", "--json").stdout)
+    assert (told["dead_letters"], told["status"]) == ({}, {"Reminded": 1})
