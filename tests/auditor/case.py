@@ -10,25 +10,21 @@ from zoneinfo import available_timezones
 
 from schemas import billing, instructions, topics
 from schemas.envelope import ContractEnvelope
-from schemas.policy import HandOver, Policy, Remind
-from tests.auditor import agency, days, ladder, money, outputs, readings
+from schemas.policy import Policy
+from tests.auditor import agency, climb, days, ladder, money, outputs, placement, readings
 from tests.auditor import facts as known
 from tests.auditor.attention import UNTIL_NEXT_STATUS, WAITING, Attention
 from tests.auditor.days import Hold
 from tests.auditor.facts import Fact, Facts, Receivable
-from tests.auditor.handover import OPEN, Handover, Waiting
-from tests.auditor.ladder import NextStep, StepTaken, View
-from tests.auditor.outputs import Outputs, made_of
+from tests.auditor.handover import Handover, Refused, Waiting
+from tests.auditor.ladder import StepTaken, View
+from tests.auditor.outputs import Outputs
 from tests.auditor.settings import Settings
 
 WITHOUT_CASE = ("Clear", "Due", "Reminded", "Held")
 EVALUATED_FIRST = (topics.INSTRUCTIONS, topics.REPLIES)
 DeadLetter = tuple[str, str, str]
 """Topic, event id, reason."""
-
-
-class Refused(Exception):
-    """The event becomes a dead letter."""
 
 
 class Contract:
@@ -114,7 +110,7 @@ class Contract:
         try:
             self.clock = event.time if not self.known else max(before, event.time)
             if self.known and (topic in EVALUATED_FIRST or isinstance(event, billing.PaymentReceived)):
-                self._evaluate(self.today(), event.id, _by(event))
+                self.evaluate(self.today(), event.id, _by(event))
                 touched = self._write_status(self.today(), only_ask=True)
             self._check_at_the_door(same, event)
             dropped = self._apply(topic, event)
@@ -124,7 +120,7 @@ class Contract:
                 self._write_status(self.today())
             self.poisoned(topic, event.id, event.source)
             return [(topic, event.id, str(refusal))]
-        self._evaluate(self.today(), event.id, _by(event))
+        self.evaluate(self.today(), event.id, _by(event))
         self._write_status(self.today())
         return dropped
 
@@ -143,8 +139,8 @@ class Contract:
         before = self.clock
         self.clock = max(before, now)
         day = self.local(now)
-        touched = self._evaluate(day, "tick", None)
-        touched = self._take_step(now, day) or touched
+        touched = self.evaluate(day, "tick", None)
+        touched = climb.take_step(self, now, day) or touched
         touched = self._write_status(day) or touched
         if not touched:
             self.clock = before
@@ -182,7 +178,7 @@ class Contract:
         if isinstance(event, billing.ContractConfigured):
             self._configure(event)
         elif isinstance(event, instructions.HandoverOrdered):
-            self._order(event)
+            placement.order(self, event)
         elif isinstance(event, instructions.HandoverRecalled):
             if self.current is None or self.current.state != "open":
                 raise Refused("no open case")
@@ -246,7 +242,7 @@ class Contract:
 
     # --- evaluation (section 4)
 
-    def _evaluate(self, day: date, cause: str, by: str | None) -> bool:
+    def evaluate(self, day: date, cause: str, by: str | None) -> bool:
         """Statuses and attention as of `day`; again whenever a cycle ended. Says whether anything was recorded."""
         version = self.out.version
         while True:
@@ -261,9 +257,9 @@ class Contract:
             else:
                 if self.status in WITHOUT_CASE:
                     self.status, self.level = ladder.standing(view)
-                    self._begin()
+                    self.begin()
                 self.record(cause, by)
-                self._ladder_end(view, cause, by)
+                climb.ladder_end(self, view, cause, by)
                 return self.out.version > version
 
     def _reset(self, view: View, cause: str, by: str | None) -> None:
@@ -294,7 +290,7 @@ class Contract:
             if taken.cycle == self.cycle:
                 taken.rungs.update({invoice_id: min(rung, length) for invoice_id, rung in taken.rungs.items()})
 
-    def _begin(self) -> None:
+    def begin(self) -> None:
         if self.status != "Clear" and not self.begun:
             self.begun, self.pinned = True, self.settings.newest(self.tenant, self.policy_in_use())
 
@@ -314,138 +310,17 @@ class Contract:
         attention.follow("dispute_upheld", days.upheld_in_force(self.facts, view.day))
         attention.follow("payout_unmatched", {"balance"} if money.agency_balance(self.facts, self.decided) < 0 else set())
         waiting = WAITING - {"rejected"} if self.status == "Rejected" else WAITING
-        attention.end(*(name for name in waiting if not self._still_wait(view, name)))
+        attention.end(*(name for name in waiting if not self.still_wait(view, name)))
         if any(view.rung(one) < len(view.policy.steps) for one in view.overdue()):
             attention.end("ladder_ended")
         agency.watch_answers(self, view)
 
     def next_status(self, view: View) -> None:
         """What ends with the next change of status or attempt, but for what still waits."""
-        self.attention.end(*(name for name in UNTIL_NEXT_STATUS if name not in WAITING or not self._still_wait(view, name)))
+        self.attention.end(*(name for name in UNTIL_NEXT_STATUS if name not in WAITING or not self.still_wait(view, name)))
 
-    def _still_wait(self, view: View, name: str) -> bool:
+    def still_wait(self, view: View, name: str) -> bool:
         return any(waits.why == name and view.books.open(one) > 0 for one, waits in self.waiting.items())
-
-    def _ladder_end(self, view: View, cause: str, by: str | None) -> None:
-        """Attention `ladder_ended` and its notice, once after each last step; a history record of its own."""
-        taken, overdue = view.steps_of_cycle(), view.overdue()
-        if self.status not in ("Due", "Reminded", "Held") or self.ladder_ended_told or not taken or not overdue:
-            return
-        if not view.policy.steps or any(view.rung(one) < len(view.policy.steps) for one in overdue):
-            return
-        self.ladder_ended_told = True
-        self.attention.raise_("ladder_ended")
-        self.record(cause, by)
-        reason = "nothing_to_hand_over" if taken[-1].kind == "hand_over" else None
-        self.out.add_notice(self, "notice.ladder_ended", {**outputs.notice(self, view, {}), "reason": reason})
-
-    # --- steps (section 4)
-
-    def waits_for(self, kind: str) -> list[str]:
-        return ["unapplied"] if "unapplied_event" in self.attention.names and kind in ("remind", "hand_over") else []
-
-    def _take_step(self, now: datetime, day: date) -> bool:
-        """Take the next step if it is due on this tick."""
-        view = self.view(day)
-        upcoming = ladder.next_step(view) if self.status in ("Due", "Reminded") else None
-        if upcoming is None or upcoming.on is None or day < upcoming.on or self.waits_for(upcoming.step.kind):
-            return False
-        if days.local_time(now, self.zone_name()).strftime("%H:%M") < view.policy.at or not ladder.working_day_for_steps(view):
-            return False
-        if any(taken.day == day for taken in self.steps):
-            return False
-        self._step(view, upcoming)
-        self._evaluate(day, "tick", None)
-        return True
-
-    def _step(self, view: View, upcoming: NextStep) -> None:
-        step, number = upcoming.step, upcoming.number
-        rungs = ladder.climbed(view, number, upcoming.anchor)
-        covered = ladder.handed_over(view, number, self.ever_reminded()) if isinstance(step, HandOver) else []
-        level = step.level if isinstance(step, Remind) else 0
-        self.steps.append(StepTaken(self.cycle, number, step.kind, level, view.day, rungs))
-        self.ladder_ended_told = False
-        if isinstance(step, Remind):
-            self._charge(view, step, upcoming)
-            self._remind(view.day, rungs, level)
-        elif covered:
-            self._hand_over(covered, self.account or _step_account(view.policy) or "main", self.view(view.day), "tick", None, number)
-
-    def ever_reminded(self) -> set[str]:
-        return {invoice_id for taken in self.steps if taken.kind == "remind" for invoice_id in taken.rungs}
-
-    def _charge(self, view: View, step: Remind, upcoming: NextStep) -> None:
-        """The fee of a step: decided once for ever, per number and step."""
-        name = (view.receivables[upcoming.anchor].fee_name, upcoming.number)
-        amount = (step.fee or {}).get(self.currency or "")
-        undecided = name not in self.fees_decided
-        self.fees_decided.add(name)
-        if undecided and amount is not None:
-            self.decided.fees.append(money.StepFee(upcoming.anchor, view.day, amount, upcoming.number))
-
-    def _remind(self, day: date, rungs: dict[str, int], level: int) -> None:
-        view = self.view(day)
-        self.status, self.level = ladder.standing(view)
-        self.record("tick", None)
-        self.out.add_notice(self, "notice.reminder", {**outputs.notice(self, view, rungs), "level": level})
-
-    # --- handover (section 6)
-
-    def _hand_over(self, covered: list[str], account: str, view: View, cause: str, by: str | None, step: int | None = None) -> None:
-        self.attempt += 1
-        rung = outputs.rung(self, view) if step is None else step
-        for invoice_id in covered:
-            self.waiting.pop(invoice_id, None)
-            self.exhausted.discard(invoice_id)
-        self.current = Handover(made_of(self.key, self.cycle, self.attempt), self.cycle, account, tuple(covered), rung, view.day)
-        agency.paid_before(self, self.current)
-        view = self.view(view.day)
-        self.current.reported = agency.already_counted(self, self.current, view)
-        self.handovers.append(self.current)
-        self.status = "ToBePassed"
-        self._begin()
-        self.next_status(view)
-        self.attention.end(*(name for name in WAITING if not self._still_wait(view, name)))
-        self.record(cause, by)
-        self.out.add_command(self, "case.submit", outputs.submission(self, self.current, view))
-
-    def _order(self, event: instructions.HandoverOrdered) -> None:
-        """handover.ordered: a person hands over by hand."""
-        if not self.known:
-            raise Refused("nothing overdue")
-        view = self.view(self.today())
-        if self.status in OPEN:
-            raise Refused("a case is open")
-        if self.status == "Held" and not event.data.despite_hold:
-            raise Refused("held")
-        covered = self._coverable(view, event.data.despite_hold)
-        if self.status == "Clear" and not any(one in self.waiting for one in covered):
-            raise Refused("nothing overdue")
-        if event.data.invoice_ids is not None:
-            covered = [one for one in covered if one in event.data.invoice_ids]
-        if not covered:
-            raise Refused("nothing overdue")
-        account = event.data.account or self.account or _step_account(view.policy) or "main"
-        self._check_second_placement(account)
-        self._hand_over(covered, account, view, event.id, _by(event))
-
-    def _coverable(self, view: View, despite_hold: bool) -> list[str]:
-        """What is overdue, what waits rejected or recalled, and after an unsuccessful case what was in it."""
-        held_too = despite_hold and readings.DESPITE_HOLD_COVERS_WHAT_IS_HELD_BY_ITSELF
-        overdue = view.past_due() if held_too else view.overdue()
-        waiting = set(self.waiting)
-        if self.status == "UnsuccessfullyClosed" and self.current is not None:
-            waiting |= set(self.current.invoice_ids) & self.exhausted
-        return [one for one in view.receivables if one in overdue or (one in waiting and view.books.open(one) > 0)]
-
-    def _check_second_placement(self, account: str) -> None:
-        """After an unsuccessful case: another account, unless it was recalled; never after these reasons."""
-        case = self.current
-        if self.status == "UnsuccessfullyClosed" and case is not None and case.close_reason != "recalled":
-            if case.close_reason in ("deceased", "insolvency", "limitation"):
-                raise Refused("no second placement after this reason")
-            if account == case.account:
-                raise Refused("a second placement needs another account")
 
     # --- telling
 
@@ -464,7 +339,3 @@ class Contract:
 
 def _by(event: Any) -> str | None:
     return getattr(event.data, "by", None)
-
-
-def _step_account(policy: Policy) -> str | None:
-    return next((step.account for step in policy.steps if isinstance(step, HandOver)), None)

@@ -6,6 +6,10 @@ from datetime import date, datetime
 OPEN = ("ToBePassed", "Passed", "Accepted", "FirstDunningPhase", "SecondDunningPhase", "DebtCollection")
 
 
+class Refused(Exception):
+    """The event becomes a dead letter."""
+
+
 @dataclass(frozen=True)
 class Waiting:
     """A receivable waits for a person: `why` is rejected or recalled, by which handover."""

@@ -7,7 +7,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 from uuid import UUID, uuid5
 
-from tests.auditor import ladder, money
+from tests.auditor import climb, ladder, money
 from tests.auditor.days import NEVER, moved
 from tests.auditor.handover import Handover
 from tests.auditor.ladder import View
@@ -142,7 +142,7 @@ def _next_step(contract: Contract, view: View) -> Record:
     upcoming = ladder.next_step(view) if contract.status in ("Due", "Reminded") else None
     due = upcoming is not None and upcoming.on is not None and view.day >= upcoming.on
     return {
-        "waiting_for": contract.waits_for(upcoming.step.kind) if upcoming and due else [],
+        "waiting_for": climb.waits_for(contract, upcoming.step.kind) if upcoming and due else [],
         "next_step": upcoming.number if upcoming else None,
         "next_step_kind": upcoming.step.kind if upcoming else None,
         "next_step_on": upcoming.on if upcoming else None,
