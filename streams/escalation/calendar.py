@@ -72,17 +72,22 @@ class WorkingDays:
         return sum(self.includes(after + timedelta(days=n)) for n in range(1, (until - after).days + 1))
 
     def day_number(self, number: int, after: date) -> date:
-        """The working day number `number` (from 1) after `after`."""
-        day = after
-        for _ in range(number):
-            day = self.next(day + ONE_DAY)
-        return day
+        """The working day number `number` (from 1) after `after`; number 0 is `after` itself."""
+        return after + timedelta(days=number) if self.country is None else _working_day_number(self, number, after)
 
 
 @lru_cache(maxsize=65_536)
 def _next_working_day(calendar: WorkingDays, day: date) -> date:
     while not calendar.includes(day):
         day += ONE_DAY
+    return day
+
+
+@lru_cache(maxsize=4096)
+def _working_day_number(calendar: WorkingDays, number: int, after: date) -> date:
+    day = after
+    for _ in range(number):
+        day = calendar.next(day + ONE_DAY)
     return day
 
 

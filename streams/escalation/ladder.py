@@ -7,6 +7,7 @@ from datetime import date
 from msgspec.structs import replace
 
 from schemas.policy import Step
+from streams.escalation import start
 from streams.escalation.accounts import Account
 from streams.escalation.calendar import ONE_DAY, after_unheld_days
 from streams.escalation.holds import Span, covers_contract, covers_receivable, held_for
@@ -46,6 +47,8 @@ class View:
     held: tuple[Position, ...]
     upcoming: date | None
     """The earliest day on which something that is open becomes overdue."""
+    starts_on: date | None = None
+    """The day before which the policy takes no step."""
 
     @property
     def active(self) -> tuple[Position, ...]:
@@ -63,7 +66,7 @@ class View:
         return covers_contract(self.spans, self.day)
 
 
-def view(contract: Contract, books: Books, spans: tuple[Span, ...], rules: Rules, day: date) -> View:
+def view(key: str, contract: Contract, books: Books, spans: tuple[Span, ...], rules: Rules, day: date) -> View:
     """Look at a contract on a local day."""
     standings = {standing.invoice_id: standing for standing in contract.standings}
     overdue: list[Position] = []
@@ -83,7 +86,8 @@ def view(contract: Contract, books: Books, spans: tuple[Span, ...], rules: Rules
         overdue.sort(key=lambda position: position.order)
     if len(held) > 1:
         held.sort(key=lambda position: position.order)
-    return View(day, books, spans, tuple(overdue), tuple(held), upcoming)
+    starts_on = start.first_step_on(rules, key, (position.due for position in overdue)) if rules.policy.starts_on else None
+    return View(day, books, spans, tuple(overdue), tuple(held), upcoming, starts_on)
 
 
 def due_day(account: Account, standing: Standing, rules: Rules) -> date:
@@ -142,6 +146,8 @@ def _step_on(contract: Contract, seen: View, rules: Rules, first: Position, numb
         on = None if spaced is None else max(on, spaced)
     if on is None:
         return None
+    if seen.starts_on is not None:
+        on = max(on, seen.starts_on)
     return rules.working_days.next(on) if rules.working_days_only else on
 
 

@@ -145,6 +145,8 @@ class Terms:
     agency_account: str | None
     debtor_kind: str | None
     country: str | None = None
+    payments_until: date | None = None
+    """The last booking day whose payments are known, where somebody says so."""
 
 
 @dataclass(slots=True)
@@ -191,6 +193,7 @@ def terms(shared: Shared, tenant_name: str, contract: Contract) -> Terms:
         agency_account=configured.agency_account,
         debtor_kind=configured.debtor_kind,
         country=configured.country,
+        payments_until=tenant.payments_until,
     )
 
 

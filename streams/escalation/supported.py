@@ -36,10 +36,7 @@ POLICY_KEYS = (
     "confirm_payments",
     "win_back",
     "refresh_at",
-    "starts_on",
-    "ramp",
     "forget_after",
-    "fresh_payments",
 )
 """Keys of a policy that may only have their defaults."""
 

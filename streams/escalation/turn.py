@@ -135,7 +135,7 @@ class Turn:
     def view(self) -> View:
         """The contract on the day of the turn."""
         if self._view is None:
-            self._view = ladder.view(self.contract, self.books, self.spans, self.rules, self.day)
+            self._view = ladder.view(self.key, self.contract, self.books, self.spans, self.rules, self.day)
         return self._view
 
     def next_ordinal(self, kind: str) -> int:

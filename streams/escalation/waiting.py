@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from datetime import date
 
-from schemas.policy import HandOver, Remind, Step
+from schemas.policy import Call, HandOver, Remind, Step
 from streams.escalation import placement
 from streams.escalation.ladder import NextStep
 from streams.escalation.state import Approval
@@ -31,6 +31,8 @@ def _reasons(turn: Turn, coming: NextStep, day: date) -> Iterator[str]:
             yield "account"
         if "undeliverable" in attention:
             yield "address"
+    if isinstance(step, Remind | Call | HandOver) and (stale_on := _payments_stale_on(turn)) is not None and day >= stale_on:
+        yield "payments"
     if isinstance(step, Remind | HandOver) and "unapplied_event" in attention:
         yield "unapplied"
 
@@ -45,8 +47,17 @@ def changes_on(turn: Turn, coming: NextStep) -> Iterator[date]:
     if coming.step.approval is not None:
         for approval in _approvals(turn, coming):
             yield turn.rules.working_days.day_number(APPROVED_FOR + 1, approval.day)
+    if (stale_on := _payments_stale_on(turn)) is not None:
+        yield stale_on
     if isinstance(coming.step, HandOver):
         yield from placement.may_match_on(turn, coming.step)
+
+
+def _payments_stale_on(turn: Turn) -> date | None:
+    """The first day on which too little is known of payments: more than `fresh_payments` working days after the last booking day
+    that is known. None: nobody asks for it, or nobody ever said how far payments are known."""
+    fresh, until = turn.rules.policy.fresh_payments, turn.terms.payments_until
+    return None if fresh is None or until is None else turn.rules.working_days.day_number(fresh + 1, until)
 
 
 # --- approval
