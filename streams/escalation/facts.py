@@ -105,6 +105,16 @@ class Payment(Fact, frozen=True):
         return self.allocations
 
 
+class Initiation(Fact, frozen=True):
+    """Money is on its way."""
+
+    payment_id: str
+    amount: int
+    currency: str
+    expected_on: date | None
+    time_us: int
+
+
 class Failure(Fact, frozen=True):
     payment_id: str
     time_us: int
@@ -199,6 +209,7 @@ class Facts(Struct, frozen=True, array_like=True):
     resolutions: tuple[Resolution, ...] = ()
     agency_payments: tuple[AgencyPayment, ...] = ()
     configurations: tuple[Configuration, ...] = ()
+    initiations: tuple[Initiation, ...] = ()
 
 
 _ALL = attrgetter(*Facts.__struct_fields__)

@@ -1,7 +1,7 @@
 """What holds, on which days, and for which receivable (`escalation.md` 3)."""
 
 from collections.abc import Callable, Iterator, Sequence
-from datetime import date
+from datetime import date, timedelta
 from typing import NamedTuple
 
 from streams.escalation.calendar import HoldSpan
@@ -28,12 +28,17 @@ class Span(NamedTuple):
         return self.begin <= day and (self.end is None or day < self.end)
 
 
-def spans(facts: Facts, local_day: LocalDay) -> tuple[Span, ...]:
+def spans(facts: Facts, local_day: LocalDay, transit_days: int) -> tuple[Span, ...]:
     """Every hold that covers at least one day."""
-    if not (facts.holds or facts.disputes or facts.chargebacks):
+    if not (facts.holds or facts.disputes or facts.chargebacks or facts.initiations):
         return ()
     released = ended(facts.releases)
-    found = (*_placed(facts, local_day, released), *_disputed(facts, local_day, released), *_charged_back(facts, local_day, released))
+    found = (
+        *_placed(facts, local_day, released),
+        *_disputed(facts, local_day, released),
+        *_charged_back(facts, local_day, released),
+        *_in_transit(facts, local_day, transit_days),
+    )
     return tuple(span for span in found if span.end is None or span.end > span.begin)
 
 
@@ -58,6 +63,21 @@ def _charged_back(facts: Facts, local_day: LocalDay, released: dict[str, int]) -
             name = chargeback.chargeback_id
             end = _earlier(_day(released.get(name), local_day), reversed_on.get(name))
             yield Span(name, kind, None, chargeback.booked_on, end)
+
+
+def _in_transit(facts: Facts, local_day: LocalDay, transit_days: int) -> Iterator[Span]:
+    """Money on its way, whatever it is for, holds the whole contract until it came or failed. A `hold.released` doesn't end that: what is
+    known not to come is told by payment.failed."""
+    if not facts.initiations:
+        return
+    known = [(payment.payment_id, payment.time_us) for payment in facts.payments]
+    known += [(failure.payment_id, failure.time_us) for failure in facts.failures]
+    for initiation in facts.initiations:
+        begin = local_day(initiation.time_us)
+        expected = initiation.expected_on if initiation.expected_on is not None else begin
+        told_us = min((time_us for payment_id, time_us in known if payment_id == initiation.payment_id), default=None)
+        end = _earlier(expected + timedelta(days=transit_days + 1), _day(told_us, local_day))
+        yield Span(initiation.payment_id, "payment_in_transit", None, begin, end)
 
 
 def hold_kind(reason_code: str | None) -> str | None:

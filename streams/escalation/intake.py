@@ -25,6 +25,7 @@ from streams.escalation.facts import (
     Ending,
     Failure,
     Hold,
+    Initiation,
     Invoice,
     Payment,
     Portion,
@@ -52,6 +53,7 @@ class Identity(NamedTuple):
 IDENTITIES: dict[str, Identity] = {
     "invoice.issued": Identity("invoices", "invoice_id", ("amount", "issued_on", "due_on")),
     "credit_note.issued": Identity("credit_notes", "credit_note_id", ("amount", "currency")),
+    "payment.initiated": Identity("initiations", "payment_id", ("amount", "currency", "expected_on")),
     "payment.received": Identity("payments", "payment_id", ("amount", "currency", "value_date")),
     "payment.refunded": Identity("refunds", "refund_id", ("amount", "refunded_on")),
     "chargeback.received": Identity("chargebacks", "chargeback_id", ("amount", "booked_on")),
@@ -61,9 +63,9 @@ IDENTITIES: dict[str, Identity] = {
 }
 """Everything else is known by (`source`, `id`)."""
 
-_PRICED = frozenset({"invoice.issued", "credit_note.issued", "payment.received"})
+_PRICED = frozenset({"invoice.issued", "credit_note.issued", "payment.initiated", "payment.received"})
 """Types whose data names a currency."""
-_UNSTATED = frozenset({"currency", "refunded_on", "from_"})
+_UNSTATED = frozenset({"currency", "refunded_on", "from_", "expected_on"})
 """Values that an event need not say: then it does not contradict."""
 
 
@@ -246,6 +248,10 @@ def credit_note_cancelled(turn: Turn, data: billing.CreditNoteCancelledData, tim
     _end(turn, "cancelled_credit_notes", data.credit_note_id, time_us)
 
 
+def payment_initiated(turn: Turn, data: billing.PaymentInitiatedData, time_us: int, event_id: str) -> None:
+    _add(turn, "initiations", Initiation(data.payment_id, data.amount, data.currency, data.expected_on, time_us))
+
+
 def payment_received(turn: Turn, data: billing.PaymentReceivedData, time_us: int, event_id: str) -> None:
     payment = Payment(
         data.payment_id,
@@ -340,6 +346,7 @@ HANDLERS: dict[str, Handler] = {
     "invoice.written_off": invoice_written_off,
     "credit_note.issued": credit_note_issued,
     "credit_note.cancelled": credit_note_cancelled,
+    "payment.initiated": payment_initiated,
     "payment.received": payment_received,
     "payment.failed": payment_failed,
     "payment.refunded": payment_refunded,

@@ -13,9 +13,10 @@ from msgspec.structs import replace
 from schemas.fields import Status
 from streams.escalation.facts import Facts, Portion
 
-STATE_VERSION = 1
-"""Schema version of the encoded state: raised with every change of these structs."""
-RULES = 2
+STATE_VERSION = 2
+"""Schema version of the encoded state: raised by each release that changed these structs. They only grow at their ends, so that what the
+version before wrote is read with the defaults of what it did not know."""
+RULES = 3
 """Number of the rules, raised by any change that alters outputs: journal and audit know by it which code decided."""
 
 RECEIVABLES_MAX = 1_000
@@ -231,6 +232,6 @@ def dump(contract: Contract) -> bytes:
 
 def load(data: bytes, version: int) -> Contract:
     """The state from its bytes. Raises ValueError for a version that these rules do not know."""
-    if version != STATE_VERSION:
-        raise ValueError(f"state of version {version}: these rules read version {STATE_VERSION}; a newer release wrote it")
+    if version not in (STATE_VERSION - 1, STATE_VERSION):
+        raise ValueError(f"state of version {version}: these rules read {STATE_VERSION - 1} and {STATE_VERSION}; a newer release wrote it")
     return _DECODER.decode(data)

@@ -12,7 +12,6 @@ NOT_SUPPORTED_YET = "not supported yet"
 
 EVENTS = frozenset(
     {
-        "payment.initiated",
         "contract.taken_over",
         "balance.stated",
         "payment_plan.agreed",
@@ -30,7 +29,6 @@ EVENTS = frozenset(
 POLICY_KEYS = (
     "interest",
     "breathing_space",
-    "transit_days",
     "plan_grace_days",
     "instalment_reminder",
     "confirm_payments",

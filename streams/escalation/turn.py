@@ -112,7 +112,7 @@ class Turn:
     def spans(self) -> tuple[Span, ...]:
         """What holds."""
         if self._spans is None:
-            self._spans = holds.spans(self.contract.facts, self.local_day)
+            self._spans = holds.spans(self.contract.facts, self.local_day, self.rules.policy.transit_days)
         return self._spans
 
     @property
