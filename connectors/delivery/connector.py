@@ -27,7 +27,7 @@ from connectors.web import WebServer
 from schemas import topics
 from streams.engine.cluster import Cluster, Connection
 from streams.engine.deadletter import of_exception
-from streams.engine.errors import EngineError, Fenced, Stopped, TransactionFailed, Unreachable
+from streams.engine.errors import EngineError, Fenced, RecordTooLarge, Stopped, TransactionFailed, Unreachable
 from streams.engine.group import Group
 
 log = logging.getLogger(__name__)
@@ -220,7 +220,7 @@ class Connector:
                 failures = 0 if clock() - began > FAILURES_WITHIN_S else failures
                 failures += not isinstance(error, Fenced | TransactionFailed | Unreachable)
                 self.metrics.transactions.labels("fenced" if isinstance(error, Fenced) else "aborted").inc()
-                if isinstance(error, Stopped) or failures > FAILURES_MAX:
+                if isinstance(error, Stopped | RecordTooLarge) or failures > FAILURES_MAX:
                     self._halt(number, error)
                     return
                 log.warning("partition %d: %s; it is taken again", number, _told(error))

@@ -5,6 +5,7 @@ ledger, written with the submit. A contract's commands stand in one partition in
 """
 
 from collections.abc import Iterable, Mapping
+from typing import Final
 
 from connectors.delivery.agency import account_key
 from connectors.delivery.book import Entry
@@ -12,6 +13,9 @@ from schemas import codec, topics
 from schemas.commands import CaseSubmit, CommandEvent
 from streams.engine import deadletter
 from streams.engine.protocol import Output, Poison, Record
+
+RECORD_BYTES_MAX: Final = 1_000_000
+"""The outbox must take what `collection.commands` took, with a longer key: an event has 256 KiB, but headers are not counted there."""
 
 
 def dispatched(records: Iterable[Record], routes: Mapping[str, str]) -> Entry:
@@ -36,7 +40,13 @@ def _output(record: Record, routes: Mapping[str, str], new: dict[str, str]) -> O
     account = new.get(handover_id) or routes.get(handover_id)
     if account is None:
         return _dead(record, Poison("unknown handover", f"{command.type} for a handover that was never submitted here"))
+    if (size := _size_bytes(record)) > RECORD_BYTES_MAX:
+        return _dead(record, Poison("too large", f"{size} bytes with its headers; a command's record has at most {RECORD_BYTES_MAX}"))
     return Output(topics.OUTBOX, account.encode(), record.value, record.timestamp_ms, record.headers)
+
+
+def _size_bytes(record: Record) -> int:
+    return len(record.value or b"") + sum(len(name) + len(content) for name, content in record.headers)
 
 
 def _dead(record: Record, poison: Poison) -> Output:

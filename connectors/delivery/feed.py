@@ -14,7 +14,7 @@ from typing import Any, Final
 from connectors.delivery import ledger, replies
 from connectors.delivery.agency import Agency, Change, ChangePage, Unmapped
 from connectors.delivery.book import Book, Edit, Entry
-from connectors.delivery.errors import AgencyError
+from connectors.delivery.errors import AgencyError, Unavailable
 from connectors.delivery.gate import Gate
 from connectors.delivery.ledger import Handover
 from connectors.delivery.metrics import Metrics
@@ -24,6 +24,10 @@ from streams.engine.protocol import Output
 
 log = logging.getLogger(__name__)
 
+RAW_CHARS_MAX: Final = 250_000
+"""Of what an agency told that can't be matched: more would not fit in a record, and a person sees from the beginning what it is."""
+CURSOR_CHARS_MAX: Final = 10_000
+"""No agency's cursor is as long; one that is would not fit in the ledger."""
 CAUGHT_UP_FOR_INTERVALS: Final = 2
 """A feed that was read to its end so few intervals ago is as good as asking for one case."""
 
@@ -89,7 +93,7 @@ class Feed:
     async def _page(self) -> ChangePage:
         async with self._gate.turn():
             try:
-                page = await self._agency.changes(self.cursor)
+                page = _bounded(await self._agency.changes(self.cursor))
             except AgencyError as error:
                 self._metrics.requests.labels(self._name, "changes", error.reason).inc()
                 self._gate.failed(error)
@@ -117,8 +121,20 @@ class Feed:
     def _kept(self, why: str, raw: Mapping[str, Any]) -> Output:
         log.error("account %s: the agency told something that can't be matched (%s); it is kept on %s", self._key, why, topics.INBOX)
         self._metrics.unmatched.labels(self._name, why).inc()
-        value = json.dumps({"account": self._key, "agency": self._name, "why": why, "raw": raw}, default=str).encode()
+        value = json.dumps({"account": self._key, "agency": self._name, "why": why, **_cut(raw)}, default=str).encode()
         return Output(topics.INBOX, self._key.encode(), value, self._book.now_ms)
+
+
+def _bounded(page: ChangePage) -> ChangePage:
+    if len(page.cursor) > CURSOR_CHARS_MAX:
+        raise Unavailable(f"a cursor of {len(page.cursor)} characters")
+    return page
+
+
+def _cut(raw: Mapping[str, Any]) -> dict[str, Any]:
+    """The raw answer as `raw`, or the beginning of its JSON as `raw_cut`."""
+    text = json.dumps(raw, default=str)
+    return {"raw": raw} if len(text) <= RAW_CHARS_MAX else {"raw_cut": text[:RAW_CHARS_MAX]}
 
 
 def _happened(handover: Handover, case_id: str) -> Handover:

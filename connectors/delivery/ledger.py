@@ -21,6 +21,11 @@ person knows; unknown: a person must find out; cancelled: recalled before it was
 
 VERSION: Final = 1
 
+PARKED_BYTES_MAX: Final = 400_000
+"""What may wait of one handover: with `TOLD_MAX` names its record stays below Kafka's default of 1 MiB. A command is at most 256 KiB."""
+TOLD_MAX: Final = 2_000
+"""Replies remembered of one handover. One that is forgotten and told again has the same id, so it is no second fact to whoever reads it."""
+
 
 class Parked(msgspec.Struct, frozen=True, omit_defaults=True):
     """A command that waits. `since_ms` in calendar time; `tries` counts how often it was taken up again."""
@@ -48,6 +53,11 @@ class Handover(msgspec.Struct, frozen=True, omit_defaults=True):
     parked: tuple[Parked, ...] = ()
     told: tuple[str, ...] = ()
     version: int = VERSION
+
+    @property
+    def parked_bytes(self) -> int:
+        """Size of the commands that wait."""
+        return sum(len(bytes(parked.command)) for parked in self.parked)
 
     def waits(self, command_type: str) -> bool:
         """Whether a command of this type is parked."""
@@ -126,7 +136,7 @@ def closed(handover: Handover) -> Handover:
 
 
 def told(handover: Handover, name: str) -> Handover:
-    return msgspec.structs.replace(handover, told=(*handover.told, name))
+    return msgspec.structs.replace(handover, told=(*handover.told, name)[-TOLD_MAX:])
 
 
 def _through(handover: Handover, offset: int | None) -> int:

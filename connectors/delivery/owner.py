@@ -121,9 +121,12 @@ class AccountOwner:
             return await self._park(job, result)
         if isinstance(result, NotNow):
             result = Result(lambda now: now)  # the feed, once it is back, or tomorrow's refresh tells what this one would have
+        await self._finish(job, result)
+        return None
+
+    async def _finish(self, job: Job, result: Result) -> None:
         self._metrics.commands.labels(job.command.type, result.told[0].type if result.told else "done").inc()
         await self._write(job, lambda now: ledger.finished(result.step(now), job.command.id, job.offset), result)
-        return None
 
     async def _result(self, decided: Plan, handover: Handover, command: CommandEvent) -> Result | NotNow:
         if decided is Plan.SEND and not self._answers_itself(command):
@@ -152,11 +155,15 @@ class AccountOwner:
 
     async def _park(self, job: Job, why: NotNow) -> None:
         command = job.command
-        known = next((parked for parked in self._handover(command).parked if parked.id == command.id), None)
+        handover = self._handover(command)
+        known = next((parked for parked in handover.parked if parked.id == command.id), None)
+        value = codec.encode(command)
+        if known is None and handover.parked_bytes + len(value) > ledger.PARKED_BYTES_MAX:
+            return await self._finish(job, self._sender.failed(command, "too_much_waiting"))
         waiting = Parked(
             id=command.id,
             type=command.type,
-            command=msgspec.Raw(codec.encode(command)),
+            command=msgspec.Raw(value),
             reason=why.reason,
             since_ms=known.since_ms if known else max(self._book.now_ms, milliseconds(command.time)),
             tries=known.tries + 1 if known else 0,
@@ -165,6 +172,7 @@ class AccountOwner:
         await self._write(job, lambda now: ledger.parked(now, waiting, job.offset, maybe_sent=why.maybe_sent), None)
         if known or command.data.handover_id not in self._again:  # what joins a queue does not hurry it
             self._wait(command.data.handover_id, waiting.tries)
+        return None
 
     async def _write(self, job: Job, step: Step, result: Result | None) -> None:
         handover_id = job.command.data.handover_id

@@ -22,6 +22,7 @@ from connectors.delivery.owner import AccountOwner, Pace
 from connectors.delivery.progress import Progress
 from schemas import codec, topics
 from schemas.commands import CommandEvent
+from streams.engine import deadletter
 from streams.engine.cluster import Cluster, Connection
 from streams.engine.errors import Stopped
 from streams.engine.fetch import Reader
@@ -148,6 +149,8 @@ class Partition:
         self._around.metrics.transactions.labels("committed").inc()
         for output in outputs:
             self._around.metrics.written.labels(output.topic).inc()
+            if output.topic.endswith(topics.DEAD_LETTERS_SUFFIX):
+                self._around.metrics.dead_letters.labels(deadletter.reason_of(output)).inc()
 
     def _accounts_here(self) -> list[AccountConfig]:
         around = self._around

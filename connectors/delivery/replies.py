@@ -20,6 +20,11 @@ from schemas.ids import NAMESPACE, contract_key
 from streams.engine.protocol import Output
 
 PASSED: Final = "case.passed"
+CHANGE_ID_MAX: Final = 200
+"""Characters; as any id of the contract. It becomes part of what the ledger remembers."""
+REASONS_MAX: Final = 50
+REASON_TEXT_MAX: Final = 200
+"""Of a rejection's reasons, and characters of each: an event has at most 256 KiB, and a person reads the first few."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,6 +45,8 @@ def of_change(change: Change, agency: str) -> Told | Unmapped:
     """The reply that tells a change, or why there is none."""
     if isinstance(change.what, Unmapped):
         return change.what
+    if len(change.change_id) > CHANGE_ID_MAX:
+        return Unmapped("change_id", {"type": change.what.type, "reference": change.reference})
     name = PASSED if isinstance(change.what, Passed) else f"{change.what.type}/{change.change_id}"
     data = {**_said(change.what, agency), **_common(change.reference, change.occurred_at, change.case_id)}
     return _checked(Told(name, change.what.type, data))
@@ -127,7 +134,11 @@ def _said(what: What, agency: str) -> dict[str, Any]:
 
 
 def _rejected(what: Rejected) -> dict[str, Any]:
-    return {"reasons": tuple({"code": reason.code, "text": reason.agency_code} for reason in what.reasons)}
+    return {"reasons": tuple({"code": reason.code, "text": _cut(reason.agency_code)} for reason in what.reasons[:REASONS_MAX])}
+
+
+def _cut(text: str | None) -> str | None:
+    return None if text is None else text[:REASON_TEXT_MAX]
 
 
 def _payment(what: PaymentReceived) -> dict[str, Any]:

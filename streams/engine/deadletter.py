@@ -11,6 +11,7 @@ from typing import Final
 from streams.engine.protocol import Output, Poison, Record
 
 PREFIX: Final = "__mahnlauf.errors."
+REASON: Final = "exception.class.name"
 DECODE, APPLY, VISIT = "decode", "apply", "visit"
 
 
@@ -21,11 +22,16 @@ def letter(record: Record, poison: Poison, stage: str, suffix: str) -> Output:
         "partition": str(record.partition),
         "offset": str(record.offset),
         "stage": stage,
-        "exception.class.name": poison.reason,
+        REASON: poison.reason,
         "exception.message": poison.detail,
     }
     headers = tuple((PREFIX + name, text.encode()) for name, text in told.items())
     return Output(record.topic + suffix, record.key, record.value, record.timestamp_ms, (*record.headers, *headers), record.partition)
+
+
+def reason_of(output: Output) -> str:
+    """The reason that a dead letter tells."""
+    return dict(output.headers)[PREFIX + REASON].decode()
 
 
 def of_exception(error: BaseException) -> Poison:

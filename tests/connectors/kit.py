@@ -1,7 +1,7 @@
 """What the tests of delivery share: a tenant of a test's own on the shared broker, its commands, debtors and ticks, and the replies."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -39,7 +39,7 @@ async def need_topics(bootstrap: str) -> None:
     missing = set(NEEDED) - set(await admin.list_topics())
     await admin.close()
     if missing:
-        await make_topics(bootstrap, sorted(missing), PARTITIONS)
+        await make_topics(bootstrap, sorted(missing), PARTITIONS, {"max.message.bytes": str(topics.WRITTEN_BYTES_MAX)})
 
 
 class Replies:
@@ -109,7 +109,9 @@ class Tenant:
     async def erase(self, contract: str) -> None:
         await self._send(topics.DEBTORS, contract, None)
 
-    async def submit(self, contract: str, *, account: str = "main", described: bool = True) -> str:
+    async def submit(
+        self, contract: str, *, account: str = "main", described: bool = True, headers: Sequence[tuple[str, bytes]] = ()
+    ) -> str:
         """Order a handover of 40.00; returns its id."""
         if described:
             await self.describe(contract)
@@ -123,7 +125,7 @@ class Tenant:
             "costs": 0,
             "interest": 0,
         }
-        return await self._command(CaseSubmit, contract, data)
+        return await self._command(CaseSubmit, contract, data, headers)
 
     async def recall(self, contract: str, reason: str = "ordered") -> str:
         return await self._command(CaseRecall, contract, {"reason": reason})
@@ -166,18 +168,19 @@ class Tenant:
         """How often each handover reached the agency, by id."""
         return {case.reference: case.submissions for _, case in self.sandbox.world.cases()}
 
-    async def _command(self, event_class: type[Any], contract: str, data: dict[str, Any]) -> str:
+    async def _command(self, event_class: type[Any], contract: str, data: dict[str, Any], headers: Sequence[tuple[str, bytes]] = ()) -> str:
         handover_id = self.handover(contract)
         envelope = {**self._envelope(contract), "data": {"handover_id": handover_id, **data}}
         event: CommandEvent = event_class.model_validate(envelope)
-        await self._send(topics.COMMANDS, contract, codec.encode(event))
+        await self._send(topics.COMMANDS, contract, codec.encode(event), headers)
         return handover_id
 
     def _envelope(self, contract: str) -> dict[str, Any]:
         return {"id": unique("e"), "source": "/test", "time": BEGINNING, "subject": contract, "tenant": self.name}
 
-    async def _send(self, topic: str, contract: str, value: bytes | None) -> None:
-        await self._publisher.send(topic, ids.contract_key(self.name, contract).encode(), value, milliseconds(BEGINNING))
+    async def _send(self, topic: str, contract: str, value: bytes | None, headers: Sequence[tuple[str, bytes]] = ()) -> None:
+        key = ids.contract_key(self.name, contract).encode()
+        await self._publisher.send(topic, key, value, milliseconds(BEGINNING), headers=headers)
 
 
 @asynccontextmanager

@@ -11,7 +11,7 @@ import pytest
 from connectors.agencies.atriga.client import Atriga
 from connectors.agencies.registry import AGENCIES
 from connectors.delivery import connector as connector_module
-from connectors.delivery.agency import AccountConfig, CaseView, Submission
+from connectors.delivery.agency import AccountConfig, CaseView, ChangePage, Submission
 from connectors.delivery.connector import ConfigError, Connector, ConnectorConfig
 from connectors.sandbox.app import Sandbox
 from schemas import topics
@@ -243,6 +243,46 @@ async def test_poison_blocks_nothing(tenant: Tenant) -> None:
     ]
     reasons = {headers["__mahnlauf.errors.exception.class.name"] for headers in letters}
     assert reasons == {b"not JSON", b"unknown handover"}
+
+
+async def test_a_command_too_large_with_its_headers_is_a_dead_letter_and_blocks_nothing(tenant: Tenant) -> None:
+    async with running(tenant) as connector:
+        await tenant.submit("C-large", headers=[("trace", b"x" * 1_000_000)])
+        await tenant.submit("C-1")
+        await tenant.until_told("C-1", "case.passed")
+        await idle(connector)
+        assert connector.metrics.registry.get_sample_value("mahnlauf_connector_dead_letters_total", {"reason": "too large"}) == 1
+    letters = await read_all(tenant.bootstrap, topics.dead_letters(topics.COMMANDS))
+    [letter] = [dict(letter.headers) for letter in letters if letter.key == f"{tenant.name}/C-large".encode()]
+    assert letter["__mahnlauf.errors.exception.class.name"] == b"too large"
+    assert list(tenant.sent()) == [tenant.handover("C-1")]
+
+
+async def test_what_an_agency_tells_at_endless_length_is_kept_cut(tenant: Tenant, sandbox: Sandbox) -> None:
+    class Long(Atriga):
+        async def changes(self, cursor: str | None) -> ChangePage:
+            page = await super().changes(cursor)
+            return replace(page, unreadable=({"text": "x" * 3_000_000},)) if cursor is None else page
+
+    async with running(tenant, agency=Long) as connector:
+        await tenant.submit("C-1")
+        await tenant.until_told("C-1", "case.passed")
+        await connector.read_feeds()
+    kept = [json.loads(record.value or b"") for record in await read_all(tenant.bootstrap, topics.INBOX)]
+    [mine] = [each for each in kept if each["account"] == tenant.account.key]
+    assert mine["why"] == "unreadable"
+    assert mine["raw_cut"].startswith('{"text": "xxx')
+
+
+async def test_a_feed_with_an_endless_cursor_is_not_read_on_and_commands_go(tenant: Tenant) -> None:
+    class Endless(Atriga):
+        async def changes(self, cursor: str | None) -> ChangePage:
+            return ChangePage((), "9" * 2_000_000, more=False)
+
+    async with running(tenant, agency=Endless) as connector:
+        await tenant.submit("C-1")
+        await tenant.until_told("C-1", "case.passed")
+        assert await connector.read_feeds() in ({tenant.account.key: "agency_unavailable"},)
 
 
 async def test_what_belongs_to_no_handover_is_kept(tenant: Tenant, sandbox: Sandbox) -> None:

@@ -7,6 +7,7 @@ import pytest
 
 from connectors.agencies.atriga.capabilities import CAPABILITIES
 from connectors.agencies.atriga.client import Atriga
+from connectors.delivery import ledger
 from connectors.delivery.connector import Connector
 from connectors.sandbox.app import Sandbox, SandboxConfig
 from tests.connectors.kit import PACE, Tenant, idle, paused, running
@@ -91,6 +92,20 @@ async def test_a_recall_cancels_what_is_parked_and_it_is_never_sent(tenant: Tena
     assert list(tenant.sent()) == [tenant.handover("C-2")]
     closed = next(event for event in await tenant.replies() if event.type == "case.closed")
     assert (closed.subject, closed.data.outcome, closed.data.reason) == ("C-1", "unsuccessful", "recalled")
+
+
+async def test_what_waits_of_one_handover_is_bounded(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    async with running(tenant, accounts=(paused(tenant.account),)) as connector:
+        await tenant.submit("C-1")
+        await idle(connector)
+        monkeypatch.setattr(ledger, "PARKED_BYTES_MAX", 0)
+        await tenant.report("C-1", 1)
+        await tenant.until_told("C-1", "case.failed")
+        await idle(connector)
+        assert await _parked(connector, tenant, 1)
+    async with running(tenant):
+        await tenant.until_told("C-1", "case.failed", "case.passed")
+    assert (await tenant.replies())[0].data.reason == "too_much_waiting"
 
 
 async def test_a_recall_of_what_may_have_left_asks_first(tenant: Tenant, direct: httpx.AsyncClient) -> None:

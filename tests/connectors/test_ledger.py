@@ -10,7 +10,7 @@ import pytest
 
 from connectors.agencies.atriga.capabilities import CAPABILITIES
 from connectors.delivery import ledger, replies
-from connectors.delivery.agency import Change, Closed, Passed, PaymentReceived, PhaseChanged, Rejected, Unmapped, What
+from connectors.delivery.agency import Accepted, Change, Closed, Passed, PaymentReceived, PhaseChanged, Rejected, Unmapped, What
 from connectors.delivery.errors import CredentialsRefused, RateLimited, Reason, Unavailable
 from connectors.delivery.gate import Gate
 from connectors.delivery.lanes import Lanes
@@ -61,6 +61,26 @@ def test_a_record_reads_back_as_it_was_written() -> None:
 def test_a_record_that_can_t_be_read_is_refused(value: bytes) -> None:
     with pytest.raises(LedgerUnreadable):
         ledger.decode(value)
+
+
+def test_what_is_remembered_of_a_handover_fits_in_a_record() -> None:
+    handover = HANDOVER
+    for number in range(ledger.TOLD_MAX + 100):
+        handover = ledger.told(handover, f"case.payment_received/{number:0200}")
+    assert (len(handover.told), handover.told[-1][-4:]) == (ledger.TOLD_MAX, f"{ledger.TOLD_MAX + 99}")
+    waiting = Parked("e", "case.submit", msgspec.Raw(b'"' + b"x" * (ledger.PARKED_BYTES_MAX - 2) + b'"'), "agency_unavailable", 1)
+    handover = ledger.parked(handover, waiting, 1, maybe_sent=False)
+    assert handover.parked_bytes == ledger.PARKED_BYTES_MAX
+    assert len(ledger.encode(handover)) < 1_000_000
+
+
+def test_a_rejection_with_endless_reasons_is_an_event_like_any_other() -> None:
+    reasons = tuple(Reason("other", f"{number}" + "x" * 10_000) for number in range(1_000))
+    told = replies.of_change(Change("h-1", "A1", "9", MOMENT, Rejected(reasons)), "atriga")
+    assert isinstance(told, replies.Told)
+    written = replies.output(HANDOVER, told, "atriga", 1_000)
+    [*said] = codec.decode(topics.REPLIES, written.value, key=written.key).data.reasons
+    assert (len(said), len(said[0].text)) == (replies.REASONS_MAX, replies.REASON_TEXT_MAX)
 
 
 def test_what_surely_was_not_sent_loses_its_intent_when_it_is_parked() -> None:
@@ -218,8 +238,9 @@ def test_a_change_is_one_reply_by_whatever_way_it_is_told(what: What, name: str,
         Change("h-1", "A1", "9", MOMENT, PaymentReceived("p" * 300, 5, date(2025, 3, 3))),
         Change("h-1", "A1", "9", MOMENT, PhaseChanged("collection", None, -1)),
         Change("h-1", "", "9", MOMENT, Passed()),
+        Change("h-1", "A1", "9" * 201, MOMENT, Accepted()),
     ],
-    ids=["year 3000", "long id", "negative level", "no case"],
+    ids=["year 3000", "long id", "negative level", "no case", "long change id"],
 )
 def test_what_our_language_can_t_say_is_kept_for_a_person(change: Change) -> None:
     assert isinstance(replies.of_change(change, "atriga"), Unmapped)

@@ -14,7 +14,7 @@ from streams.engine.placing import partition_of
 from tests.connectors.child import Child
 from tests.connectors.kit import BEGINNING, GROUP, PARTITIONS, Tenant, day, running, tenant_at
 from tests.connectors.processes import connector_process, url_of
-from tests.engine.kit import Publisher, eventually
+from tests.engine.kit import Publisher, eventually, make_topics
 
 PAYS = [{"day": 1, "status": "Accepted"}, {"day": 2, "percent": 100}, {"day": 3, "status": "SuccessfullyClosed", "reason": "PAID_IN_FULL"}]
 BACK_WITHIN_S = 90.0
@@ -103,3 +103,16 @@ async def test_a_ledger_that_can_t_be_read_halts_its_partition_and_no_other(node
             assert "mahnlauf_connector_halted 1.0" in (await pages.get("/metrics")).text
             assert [(await pages.get(path)).status_code for path in ("/healthz", "/readyz")] == [200, 503]
             assert (await pages.get("/status")).json()["partitions"] == list(range(PARTITIONS))
+
+
+async def test_a_record_that_its_topic_refuses_for_its_size_halts_the_account_with_the_reason(node: Node, sandbox: Sandbox) -> None:
+    """Taking the partition again would lead to the same record for ever."""
+    await make_topics(node.bootstrap, [topics.REPLIES], PARTITIONS, {"max.message.bytes": "150"})
+    async with tenant_at(node.bootstrap, sandbox) as tenant, running(tenant) as connector:
+        handover_id = await tenant.submit("C-1")
+
+        async def halted() -> bool:
+            return any(topics.REPLIES in reason for reason in (await connector.status())["halted"].values())
+
+        await eventually(halted, "it stands still")
+        assert tenant.cases() == [handover_id]

@@ -9,6 +9,8 @@ from typing import Any
 from connectors.agencies.atriga.mapping import change_of, moment_of, redacted
 from connectors.delivery.agency import CaseView, Change, ChangePage
 
+_CASE_ID_MAX = 200
+"""Characters; as any id of the contract."""
 _CLOSED = frozenset({"Rejected", "SuccessfullyClosed", "UnsuccessfullyClosed"})
 
 
@@ -28,10 +30,18 @@ def view_of(answer: Any) -> CaseView:
     """Raises KeyError, TypeError, ValueError for what is no case."""
     return CaseView(
         reference=str(answer["reference"]),
-        case_id=str(answer["case_number"]),
+        case_id=_case_id(answer["case_number"]),
         received_at=moment_of(answer["received_at"]),
         closed=answer["status"] in _CLOSED,
         recalled=answer.get("reason") == "RECALLED_BY_CLIENT",
         reported=frozenset(answer["reported_payments"]),
         changes=tuple(change_of(row) for row in answer["changes"]),
     )
+
+
+def _case_id(number: Any) -> str:
+    """Raises ValueError for what can be no case number."""
+    text = str(number)
+    if not 1 <= len(text) <= _CASE_ID_MAX:
+        raise ValueError(f"a case number of {len(text)} characters")
+    return text
