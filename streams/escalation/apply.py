@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from schemas import billing, instructions, topics
-from streams.escalation import attention, calls, case, intake, ladder, replies, signals, steps, tell, waiting
+from streams.escalation import attention, calls, case, confirmation, intake, ladder, replies, signals, steps, tell, waiting
 from streams.escalation.calendar import microseconds
 from streams.escalation.due import due_ms
 from streams.escalation.evaluate import end_of_ladder, evaluate
@@ -99,6 +99,8 @@ def _admit(turn: Turn, topic: str, event: Any, time_us: int, recognised: Recogni
         order(turn, event.data)
     else:
         intake.HANDLERS[event.type](turn, event.data, time_us, event.id)
+        if event.type == "payment.received":
+            confirmation.confirm(turn, event.data)
     intake.remember(turn, event, recognised)
     if books is not None:
         _reopen(turn, books, event)

@@ -4,7 +4,7 @@ by what a clock change of the zone leaves open, or where a tick may come that is
 from collections.abc import Iterator
 from datetime import date
 
-from streams.escalation import attention, calls, ladder, waiting
+from streams.escalation import attention, calls, ladder, waiting, win_back
 from streams.escalation.calendar import ONE_DAY, moment_ms
 from streams.escalation.ladder import NextStep
 from streams.escalation.statuses import CLIMBING
@@ -21,6 +21,7 @@ def due_ms(turn: Turn) -> int | None:
     moments = (
         _step_ms(turn, first_day),
         calls.due_ms(turn),
+        win_back.due_ms(turn),
         None if first is None else moment_ms(first, 0, place),
     )
     return min((moment for moment in moments if moment is not None), default=None)

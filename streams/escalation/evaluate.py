@@ -5,7 +5,7 @@ Deciding happens here, in terms of triggers; `statuses` says where they lead.
 
 from msgspec.structs import replace
 
-from streams.escalation import attention, ladder, notices, statuses, tell
+from streams.escalation import attention, ladder, notices, statuses, tell, win_back
 from streams.escalation.state import FREE, IN_CASE, Case, Contract, Standing
 from streams.escalation.turn import Turn
 
@@ -17,6 +17,7 @@ def evaluate(turn: Turn) -> None:
     keep_binding(turn)
     if turn.contract.current is None or _left_case(turn):
         _place_on_ladder(turn)
+    win_back.cancel_if_overdue(turn)
     attention.follow_causes(turn)
     tell.history(turn)
 
@@ -123,6 +124,7 @@ def claim_of(turn: Turn, case: Case) -> int:
 def _reset(turn: Turn) -> None:
     """Everything is paid: back to Clear. Recorded in the cycle that ends, and only if the status changed."""
     changed = turn.contract.status != statuses.CLEAR
+    win_back.await_reset_day(turn)
     turn.set(attention=attention.at_cycle_end(turn))
     move(turn, "nothing overdue", 0)
     if changed:

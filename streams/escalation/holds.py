@@ -11,6 +11,9 @@ from streams.escalation.settlement import DECEASED, OWN_ERROR, UNAUTHORISED
 FEE_FREE = frozenset({"statutory_moratorium", "insolvency"})
 """Kinds under which no fee is owed."""
 
+SILENT = frozenset({"deceased", "insolvency"})
+"""Kinds under which no notice to the debtor goes out."""
+
 LocalDay = Callable[[int], date]
 
 
@@ -138,6 +141,11 @@ def covers_receivable(found: Sequence[Span], invoice_id: str, day: date) -> bool
 def held_for(found: Sequence[Span], invoice_id: str) -> list[HoldSpan]:
     """Days that don't count for this receivable: those of the contract and its own."""
     return [(span.begin, span.end) for span in found if span.invoice_id is None or span.invoice_id == invoice_id]
+
+
+def silence(found: Sequence[Span], first: date, last: date) -> bool:
+    """Whether on one of these days nobody may be written to, because the debtor died or is insolvent."""
+    return any(span.kind in SILENT and span.begin <= last and (span.end is None or span.end > first) for span in found)
 
 
 def fee_free(found: Sequence[Span], invoice_id: str, day: date) -> bool:

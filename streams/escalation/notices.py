@@ -38,6 +38,19 @@ def signal(turn: Turn, name: str, on: bool, positions: Sequence[Position], cover
     turn.tell(outputs.SIGNAL, {**data, "name": name, "on": on}, ordinal)
 
 
+def payment_confirmation(turn: Turn, payment_id: str) -> None:
+    """Thank the debtor for a payment."""
+    ordinal = turn.next_ordinal(outputs.PAYMENT_CONFIRMATION)
+    data = _notice(turn, outputs.PAYMENT_CONFIRMATION, ordinal, turn.view.overdue, ())
+    turn.tell(outputs.PAYMENT_CONFIRMATION, {**data, "payment_id": payment_id}, ordinal)
+
+
+def win_back(turn: Turn) -> None:
+    """Ask whoever writes to the debtor to win a customer back."""
+    ordinal = turn.next_ordinal(outputs.WIN_BACK)
+    turn.tell(outputs.WIN_BACK, _notice(turn, outputs.WIN_BACK, ordinal, turn.view.overdue, ()), ordinal)
+
+
 def ladder_ended(turn: Turn) -> None:
     """Say that no step is left."""
     ordinal = turn.next_ordinal(outputs.LADDER_ENDED)

@@ -16,12 +16,28 @@ LADDER_ENDED = "notice.ladder_ended"
 PAYMENT_OFFER = "notice.payment_offer"
 CALL_REQUEST = "notice.call_request"
 SIGNAL = "notice.signal"
+PAYMENT_CONFIRMATION = "notice.payment_confirmation"
+WIN_BACK = "notice.win_back"
 SUBMIT = "case.submit"
 RECALL = "case.recall"
 REPORT_PAYMENT = "case.report_payment"
 SEND_MESSAGE = "case.send_message"
 
-KINDS = (HISTORY, STATUS, REMINDER, LADDER_ENDED, SUBMIT, RECALL, REPORT_PAYMENT, SEND_MESSAGE, PAYMENT_OFFER, CALL_REQUEST, SIGNAL)
+KINDS = (
+    HISTORY,
+    STATUS,
+    REMINDER,
+    LADDER_ENDED,
+    SUBMIT,
+    RECALL,
+    REPORT_PAYMENT,
+    SEND_MESSAGE,
+    PAYMENT_OFFER,
+    CALL_REQUEST,
+    SIGNAL,
+    PAYMENT_CONFIRMATION,
+    WIN_BACK,
+)
 """Their order is that of the counters in a state: new kinds are added at the end."""
 _PLACES = {kind: place for place, kind in enumerate(KINDS)}
 
@@ -33,6 +49,8 @@ TOPICS = {
     PAYMENT_OFFER: topics.NOTICES,
     CALL_REQUEST: topics.NOTICES,
     SIGNAL: topics.NOTICES,
+    PAYMENT_CONFIRMATION: topics.NOTICES,
+    WIN_BACK: topics.NOTICES,
     SUBMIT: topics.COMMANDS,
     RECALL: topics.COMMANDS,
     REPORT_PAYMENT: topics.COMMANDS,

@@ -214,6 +214,8 @@ class Contract(Kept, frozen=True):
     calls: CallSeries | None = None
     signals: tuple[SignalOn, ...] = ()
     """Signals that are on, in order of their names."""
+    win_back_on: date | None = None
+    """Day on which a win_back notice goes out, unless something is overdue in between."""
 
     @property
     def case(self) -> Case | None:

@@ -31,8 +31,6 @@ POLICY_KEYS = (
     "breathing_space",
     "plan_grace_days",
     "instalment_reminder",
-    "confirm_payments",
-    "win_back",
     "refresh_at",
     "forget_after",
 )
