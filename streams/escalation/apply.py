@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from schemas import billing, instructions, topics
-from streams.escalation import attention, calls, case, confirmation, intake, ladder, replies, signals, steps, tell, waiting
+from streams.escalation import attention, calls, case, confirmation, holds, intake, ladder, replies, signals, steps, tell, waiting
 from streams.escalation.calendar import microseconds
 from streams.escalation.due import due_ms
 from streams.escalation.evaluate import end_of_ladder, evaluate
@@ -160,10 +160,19 @@ def _tell_agency(turn: Turn, before: Books | None, event: Any) -> None:
     elif event.type in _CLAIMS and before is not None:
         case.tell_changed(turn, before)
     elif isinstance(event, billing.DisputeOpened):
-        if any(span.hold_id == event.data.dispute_id and (span.end is None or span.end > turn.day) for span in turn.spans):
-            case.tell_dispute(turn, event.data.invoice_id, "disputed")
+        if _in_force(turn, event.data.dispute_id):
+            case.tell_about(turn, event.data.invoice_id, "disputed")
+    elif isinstance(event, billing.InsolvencyOpened | billing.DebtorDeceased):
+        kind = holds.INSOLVENCY if isinstance(event, billing.InsolvencyOpened) else holds.DECEASED
+        if _in_force(turn, kind):
+            case.tell_about(turn, None, kind)
     elif isinstance(event, billing.DisputeResolved):
         _tell_resolved(turn, event.data.dispute_id, microseconds(event.time))
+
+
+def _in_force(turn: Turn, hold_id: str) -> bool:
+    """Whether the hold covers this day, or one to come."""
+    return any(span.hold_id == hold_id and (span.end is None or span.end > turn.day) for span in turn.spans)
 
 
 def _payment_of(turn: Turn, data: Any) -> str:
@@ -179,7 +188,7 @@ def _tell_resolved(turn: Turn, dispute_id: str, time_us: int) -> None:
     dispute: Dispute | None = next((one for one in facts.disputes if one.dispute_id == dispute_id), None)
     resolution: Resolution | None = next((one for one in facts.resolutions if one.dispute_id == dispute_id), None)
     if dispute is not None and resolution is not None and not resolution.upheld and resolution.time_us == time_us:
-        case.tell_dispute(turn, dispute.invoice_id, "dispute_rejected")
+        case.tell_about(turn, dispute.invoice_id, "dispute_rejected")
 
 
 # --- events that could not be applied

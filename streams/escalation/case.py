@@ -189,8 +189,8 @@ def _changed(before: Books, now: Books, invoice_id: str) -> bool:
     return (one.principal, one.claim, one.due_on, one.written_off) != (other.principal, other.claim, other.due_on, other.written_off)
 
 
-def tell_dispute(turn: Turn, invoice_id: str | None, text_key: str) -> None:
-    """Tell open cases that a receivable of theirs (None: the whole contract) is disputed, or no longer is."""
+def tell_about(turn: Turn, invoice_id: str | None, text_key: str) -> None:
+    """Tell open cases what befell a receivable of theirs (None: the whole contract): a dispute or its end, insolvency, death."""
     for number, _ in open_cases(turn):
         if invoice_id is None or invoice_id in receivables_of(turn, number):
             send_text(turn, number, text_key)

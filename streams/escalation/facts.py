@@ -154,6 +154,14 @@ class Hold(Fact, frozen=True):
     time_us: int
 
 
+class Occurrence(Fact, frozen=True):
+    """Something that befell the debtor: `kind` insolvency or deceased."""
+
+    kind: str
+    occurred_on: date
+    time_us: int
+
+
 class Dispute(Fact, frozen=True):
     dispute_id: str
     invoice_id: str | None
@@ -210,6 +218,7 @@ class Facts(Struct, frozen=True, array_like=True):
     agency_payments: tuple[AgencyPayment, ...] = ()
     configurations: tuple[Configuration, ...] = ()
     initiations: tuple[Initiation, ...] = ()
+    occurrences: tuple[Occurrence, ...] = ()
 
 
 _ALL = attrgetter(*Facts.__struct_fields__)
@@ -222,4 +231,7 @@ def count(facts: Facts) -> int:
 
 def ended(endings: tuple[Ending, ...]) -> dict[str, int]:
     """The moment (microseconds) at which each thing ended."""
-    return {ending.of: ending.time_us for ending in endings}
+    found: dict[str, int] = {}
+    for ending in endings:
+        found[ending.of] = min(ending.time_us, found.get(ending.of, ending.time_us))
+    return found

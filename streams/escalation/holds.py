@@ -4,11 +4,15 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
+from streams.escalation import settlement
 from streams.escalation.calendar import HoldSpan
 from streams.escalation.facts import Dispute, Facts, ended
-from streams.escalation.settlement import DECEASED, OWN_ERROR, UNAUTHORISED
+from streams.escalation.settlement import OWN_ERROR, UNAUTHORISED
 
-FEE_FREE = frozenset({"statutory_moratorium", "insolvency"})
+INSOLVENCY, DECEASED = "insolvency", "deceased"
+"""What befalls a debtor: kinds of hold and, because a person has no more than one of each at a time, also their hold_ids."""
+OF_PERSON = frozenset({INSOLVENCY, DECEASED})
+FEE_FREE = frozenset({"statutory_moratorium", INSOLVENCY})
 """Kinds under which no fee is owed."""
 
 SILENT = frozenset({"deceased", "insolvency"})
@@ -33,7 +37,7 @@ class Span(NamedTuple):
 
 def spans(facts: Facts, local_day: LocalDay, transit_days: int) -> tuple[Span, ...]:
     """Every hold that covers at least one day."""
-    if not (facts.holds or facts.disputes or facts.chargebacks or facts.initiations):
+    if not (facts.holds or facts.disputes or facts.chargebacks or facts.initiations or facts.occurrences):
         return ()
     released = ended(facts.releases)
     found = (
@@ -41,6 +45,7 @@ def spans(facts: Facts, local_day: LocalDay, transit_days: int) -> tuple[Span, .
         *_disputed(facts, local_day, released),
         *_charged_back(facts, local_day, released),
         *_in_transit(facts, local_day, transit_days),
+        *_befallen(facts, local_day),
     )
     return tuple(span for span in found if span.end is None or span.end > span.begin)
 
@@ -83,12 +88,19 @@ def _in_transit(facts: Facts, local_day: LocalDay, transit_days: int) -> Iterato
         yield Span(initiation.payment_id, "payment_in_transit", None, begin, end)
 
 
+def _befallen(facts: Facts, local_day: LocalDay) -> Iterator[Span]:
+    """Insolvency and death hold until the first release that is not earlier than they: one before them ended something else."""
+    for one in facts.occurrences:
+        ends = (local_day(release.time_us) for release in facts.releases if release.of == one.kind)
+        yield Span(one.kind, one.kind, None, one.occurred_on, min((day for day in ends if day >= one.occurred_on), default=None))
+
+
 def hold_kind(reason_code: str | None) -> str | None:
     """The kind of hold that a returned debit with this code brings, or None."""
     if reason_code == UNAUTHORISED:
         return "dispute"
-    if reason_code == DECEASED:
-        return "deceased"
+    if reason_code == settlement.DECEASED:
+        return DECEASED
     return "manual" if reason_code in OWN_ERROR else None
 
 
@@ -131,6 +143,15 @@ def upheld_in_force(facts: Facts) -> bool:
 def covers_contract(found: Sequence[Span], day: date) -> bool:
     """Whether the whole contract is held on that day."""
     return any(span.invoice_id is None and span.covers(day) for span in found)
+
+
+def silences(found: Sequence[Span], first: date, last: date) -> bool:
+    """Whether a notice that was due on one of these days may not go out to the debtor, then or later: somebody insolvent or dead is not
+    written to. (What holds one receivable alone lets everything else go on.)"""
+    return any(
+        span.kind in OF_PERSON and span.invoice_id is None and span.begin <= last and (span.end is None or first < span.end)
+        for span in found
+    )
 
 
 def covers_receivable(found: Sequence[Span], invoice_id: str, day: date) -> bool:

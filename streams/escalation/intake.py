@@ -27,6 +27,7 @@ from streams.escalation.facts import (
     Hold,
     Initiation,
     Invoice,
+    Occurrence,
     Payment,
     Portion,
     Refund,
@@ -35,6 +36,7 @@ from streams.escalation.facts import (
     WriteOff,
     count,
 )
+from streams.escalation.holds import DECEASED, INSOLVENCY, OF_PERSON
 from streams.escalation.state import FACTS_MAX, RECEIVABLES_MAX, Contract, Original, Unpriced
 from streams.escalation.turn import Refused, Turn
 
@@ -294,7 +296,19 @@ def hold_placed(turn: Turn, data: billing.HoldPlacedData, time_us: int, event_id
 
 
 def hold_released(turn: Turn, data: billing.HoldReleasedData, time_us: int, event_id: str) -> None:
-    _end(turn, "releases", data.hold_id, time_us)
+    if data.hold_id in OF_PERSON:
+        # Each is kept: what befell the debtor may befall them again, and is ended by the first release after it.
+        _add(turn, "releases", Ending(data.hold_id, time_us))
+    else:
+        _end(turn, "releases", data.hold_id, time_us)
+
+
+def insolvency_opened(turn: Turn, data: billing.OccurredData, time_us: int, event_id: str) -> None:
+    _add(turn, "occurrences", Occurrence(INSOLVENCY, data.occurred_on, time_us))
+
+
+def debtor_deceased(turn: Turn, data: billing.OccurredData, time_us: int, event_id: str) -> None:
+    _add(turn, "occurrences", Occurrence(DECEASED, data.occurred_on, time_us))
 
 
 def dispute_opened(turn: Turn, data: billing.DisputeOpenedData, time_us: int, event_id: str) -> None:
@@ -356,6 +370,8 @@ HANDLERS: dict[str, Handler] = {
     "contract.ended": contract_ended,
     "dispute.opened": dispute_opened,
     "dispute.resolved": dispute_resolved,
+    "insolvency.opened": insolvency_opened,
+    "debtor.deceased": debtor_deceased,
     "hold.placed": hold_placed,
     "hold.released": hold_released,
 }

@@ -16,8 +16,6 @@ EVENTS = frozenset(
         "balance.stated",
         "payment_plan.agreed",
         "payment_plan.cancelled",
-        "insolvency.opened",
-        "debtor.deceased",
         "case.refresh_ordered",
         "case.monitoring_ordered",
         "case.message_written",
