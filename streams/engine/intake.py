@@ -5,7 +5,9 @@ nothing does, the tick is next and `before_tick` gives what its barrier demands.
 """
 
 import asyncio
+from collections import Counter
 from collections.abc import Callable, Sequence
+from operator import itemgetter
 from typing import Any, NamedTuple
 
 from streams.engine import merge, unpack
@@ -21,6 +23,7 @@ _MARKS_SERVE_S = 0.25
 """Watermarks asked for after a tick was fetched hold whatever was acknowledged before it was published, so those of one question serve
 all ticks of a backlog that were at hand by then; not for longer than this, so that what was acknowledged later counts too."""
 
+_INPUT = itemgetter(1)
 _SHARE_AT_LEAST = 200
 """Records of one input looked at together, however many inputs there are."""
 
@@ -148,9 +151,7 @@ class Intake:
 
     def advance(self, applied: Sequence[merge.Placed]) -> list[tuple[str, int, int]]:
         """`applied` is done, in that order. Returns the ranges (topic, first offset, next offset) it covers."""
-        counts: dict[int, int] = {}
-        for _, index, _ in applied:
-            counts[index] = counts.get(index, 0) + 1
+        counts = Counter(map(_INPUT, applied))
         ranges = []
         for index in sorted(counts):
             buffer = self._buffers[self._topics[index]]

@@ -45,11 +45,15 @@ class RocksStore:
     def __init__(self, path: Path, origin: Origin, changelog_end: int, max_age_s: float, *, now_s: float | None = None) -> None:
         self._path = path
         self._origin = origin
-        reason = _distrusted(path, origin, changelog_end, max_age_s, time.time() if now_s is None else now_s)
+        found = path.exists()
+        self._db = _open(path)
+        facts, now_s = self._facts(), time.time() if now_s is None else now_s
+        reason = _distrusted(facts, origin, changelog_end, max_age_s, now_s) if found else None
         if reason is not None:
             log.warning("%s is rebuilt from the changelog: %s", path, reason)
+            self._db.close()
             shutil.rmtree(path)
-        self._db = _open(path)
+            self._db = _open(path)
         self.position = int(self._facts().get("position", 0))
         self._rebuilding = self.position == 0
 
@@ -171,15 +175,8 @@ def _open(path: Path) -> Any:
         ) from error
 
 
-def _distrusted(path: Path, origin: Origin, changelog_end: int, max_age_s: float, now_s: float) -> str | None:
-    """Why the folder can't be used, or None."""
-    if not path.exists():
-        return None
-    db = _open(path)
-    try:
-        facts = json.loads(db.get(_FACTS) or b"{}")
-    finally:
-        db.close()
+def _distrusted(facts: Mapping[str, Any], origin: Origin, changelog_end: int, max_age_s: float, now_s: float) -> str | None:
+    """Why the folder that says this of itself can't be used, or None."""
     if not facts:
         return "it was never finished"
     if facts["origin"] != asdict(origin):

@@ -1,5 +1,6 @@
-"""The states of a partition while records are applied: decoded once, encoded once a transaction, taken back if it fails."""
+"""The states of a partition while records are applied: decoded once, encoded with each change, taken back if the transaction fails."""
 
+from functools import partial
 from typing import Any, Generic, NamedTuple
 
 from msgspec import Struct
@@ -40,16 +41,23 @@ class Changes(NamedTuple):
 
 
 class States(Generic[State]):
-    """States by key over `store`. `find` and `put` while applying; then `changes`, and `settle` or `take_back`."""
+    """States by key over `store`. `find` and `put` while applying; then `changes`, and `settle` or `take_back`.
+
+    A state is encoded when it is put, not when its transaction ends: by then it and what it was before have left the processor's caches,
+    and fetching them again costs five times the encoding. So of what was before only the due time is kept; the store has the rest.
+    """
 
     def __init__(self, processor: Processor[State, Any, Any], store: Store, cached: int, state_bytes: int) -> None:
         self._processor = processor
         self._store = store
         self._cached = cached
         self._state_bytes = state_bytes
+        self._head = partial(HEAD.pack, processor.state_version)
         self._entries: dict[bytes, Entry[State]] = {}
-        self._before: dict[bytes, Entry[State]] = {}
+        self._due_before: dict[bytes, int] = {}
+        self._records: dict[bytes, bytes | None] = {}
         self._reserved: dict[bytes, bytes] = {}
+        self._too_large: dict[bytes, int] = {}
         self.exempt: set[bytes] = set()
         """Keys whose events are refused for size already; what that refusal adds may exceed the limit."""
 
@@ -65,44 +73,41 @@ class States(Generic[State]):
         return key is not None and self._entries.get(key, UNKNOWN).state is not None
 
     def put(self, key: bytes, before: Entry[State], state: State | None, due_ms: int | None) -> None:
-        """Take note of what came of an event; `before` is what `find` gave."""
+        """Take note of what came of an event; `before` is what `find` gave. Raises whatever the processor's `dump` does."""
         due = NEVER if due_ms is None or state is None else due_ms
-        if state is not before.state or due != before.due_ms:
-            if key not in self._before:
-                self._before[key] = before
-            self._entries[key] = Entry(state, due)
+        if state is not before.state:
+            self._records[key] = self._encoded(key, state, due)
+        elif due == before.due_ms:
+            return
+        elif framed := self._records.get(key):
+            self._records[key] = with_due(framed, due)
+        if key not in self._due_before:
+            self._due_before[key] = before.due_ms
+        self._entries[key] = Entry(state, due)
 
     def put_reserved(self, key: bytes, framed: bytes) -> None:
         self._reserved[key] = framed
 
     def changes(self) -> Changes:
         """Everything put since the last `settle`. Raises TooLarge."""
-        records: dict[bytes, bytes | None] = dict(self._reserved)
+        for key, size in self._too_large.items():
+            if key not in self.exempt:
+                raise TooLarge(key, size)
+        records: dict[bytes, bytes | None] = {**self._reserved, **self._records}
         moves: dict[bytes, tuple[int, int]] = {}
         moved_alone: dict[bytes, bytes | None] = {}
-        entries, version, dump, state_bytes = self._entries, self._processor.state_version, self._processor.dump, self._state_bytes
-        pack = HEAD.pack  # framing.frame without its call: this is done for every key of a transaction
-        for key, before in self._before.items():
-            entry = entries[key]
-            state, due_ms = entry.state, entry.due_ms
-            if due_ms != before.due_ms:
-                moves[key] = before.due_ms, due_ms
-            if state is None:
-                records[key] = None
-            elif state is before.state:
-                moved_alone[key] = with_due(self._store.get(key) or b"", due_ms)
-            else:
-                payload = dump(state)
-                if len(payload) > state_bytes and key not in self.exempt:
-                    raise TooLarge(key, len(payload))
-                records[key] = pack(version, due_ms) + payload
+        for key, before_ms in self._due_before.items():
+            due_ms = self._entries[key].due_ms
+            if due_ms != before_ms:
+                moves[key] = before_ms, due_ms
+                if key not in records:
+                    moved_alone[key] = with_due(self._store.get(key) or b"", due_ms)
         return Changes(records, {**records, **moved_alone} if moved_alone else records, moves)
 
     def settle(self, changes: Changes, position: int) -> None:
         """The transaction was committed: the store follows, up to the changelog offset `position`."""
         self._store.write(changes.stored, changes.moves, position)
-        self._before.clear()
-        self._reserved.clear()
+        self._forget_open()
         self.exempt.clear()
         excess = len(self._entries) - self._cached
         if excess > 0:
@@ -111,16 +116,16 @@ class States(Generic[State]):
 
     def take_back(self) -> None:
         """Forget everything put since the last `settle`."""
-        self._entries.update(self._before)
-        self._before.clear()
-        self._reserved.clear()
+        for key in self._due_before:
+            del self._entries[key]
+        self._forget_open()
 
     def due(self, now_ms: int, revisit: tuple[bytes, ...]) -> list[bytes]:
         """Keys to visit, in order: due up to `now_ms`, or beginning with one of `revisit`; what was put since `settle` counts."""
         keys = set(self._store.due(now_ms))
         if revisit:
             keys |= self._store.starting_with(revisit)
-        for key in self._before:
+        for key in self._due_before:
             entry = self._entries[key]
             if entry.state is not None and (entry.due_ms <= now_ms or key.startswith(revisit)):
                 keys.add(key)
@@ -130,8 +135,25 @@ class States(Generic[State]):
 
     def committed(self, key: bytes) -> State | None:
         """The key's state as of the last committed transaction, for reading from outside; leaves no trace in the cache."""
-        entry = self._before.get(key) or self._entries.get(key)
+        entry = None if key in self._due_before else self._entries.get(key)
         return (entry or self._stored(key)).state
+
+    def _encoded(self, key: bytes, state: State | None, due_ms: int) -> bytes | None:
+        if state is None:
+            self._too_large.pop(key, None)
+            return None
+        payload = self._processor.dump(state)
+        if len(payload) > self._state_bytes:
+            self._too_large[key] = len(payload)
+        elif self._too_large:
+            self._too_large.pop(key, None)
+        return self._head(due_ms) + payload
+
+    def _forget_open(self) -> None:
+        self._due_before.clear()
+        self._records.clear()
+        self._reserved.clear()
+        self._too_large.clear()
 
     def _stored(self, key: bytes) -> Entry[State]:
         framed = self._store.get(key)
