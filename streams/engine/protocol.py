@@ -51,7 +51,7 @@ class Output(Struct, frozen=True, gc=False):
     kind: str = ""
 
 
-class Keyed(Struct, Generic[Event]):
+class Keyed(Struct, Generic[Event], gc=False):
     """An event for the state of the record's key. `kind` labels metrics (bounded: an event type, never an id)."""
 
     event: Event
@@ -96,7 +96,7 @@ class Poison:
 Decoded: TypeAlias = Keyed[Event] | Broadcast[Event] | Tick[Event] | Skipped | Poison
 
 
-class Applied(Struct, Generic[State]):
+class Applied(Struct, Generic[State], gc=False):
     """What came of an event or of a tick's visit.
 
     `state`: the state after it; the same object as before means unchanged (no changelog record), None means forgotten (a tombstone).
