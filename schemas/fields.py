@@ -43,8 +43,16 @@ DAY_MIN, DAY_MAX = date(1900, 1, 1), date(2199, 12, 31)
 MOMENT_MIN, MOMENT_MAX = datetime(1970, 1, 1, tzinfo=UTC), datetime(2199, 12, 31, tzinfo=UTC)
 """Moments that can be meant: a record timestamp cannot be negative."""
 
-Day: TypeAlias = Annotated[date, BeforeValidator(_written_as_day), Field(strict=False, ge=DAY_MIN, le=DAY_MAX)]
-Moment: TypeAlias = Annotated[AwareDatetime, BeforeValidator(_written_as_moment), Field(strict=False, ge=MOMENT_MIN, le=MOMENT_MAX)]
+
+def _between(first: date, last: date) -> Any:
+    """Bounds of a day or a moment; JSON Schema has none for them, but its readers know these names."""
+    told: dict[str, Any] = {"formatMinimum": first.isoformat(), "formatMaximum": last.isoformat()}
+    return Field(strict=False, ge=first, le=last, json_schema_extra=told)
+
+
+# The bounds stand before the check of the writing: so they are checked together with the value, and not by a call each.
+Day: TypeAlias = Annotated[date, _between(DAY_MIN, DAY_MAX), BeforeValidator(_written_as_day)]
+Moment: TypeAlias = Annotated[AwareDatetime, _between(MOMENT_MIN, MOMENT_MAX), BeforeValidator(_written_as_moment)]
 Count: TypeAlias = Annotated[int, Field(ge=0, le=1_000_000)]
 Ordinal: TypeAlias = Annotated[int, Field(ge=1, le=1_000_000)]
 

@@ -4,7 +4,7 @@ Decoding is one validation (`schemas.codec`); what the core tells becomes record
 contract clock. Nothing is decided here but what is a broadcast, and what is none of our business.
 """
 
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 
 import msgspec
@@ -23,6 +23,7 @@ from streams.escalation.intake import identity
 from streams.escalation.outputs import Told
 from streams.escalation.settings import Shared
 from streams.escalation.state import Contract, Original
+from streams.escalation.tell import moment
 
 FUTURE_MAX_MS: Final = 86_400_000
 """How far an event's `time` may lie after its record: a clock that is a day wrong would move the contract's."""
@@ -30,7 +31,6 @@ SOURCE: Final = "/mahnlauf/escalation"
 UNKNOWN_TYPE: Final = "unknown type"
 UNREADABLE: Final = "unreadable"
 """Cause of a change by a record of which not even the id can be read."""
-_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _ENCODER = msgspec.json.Encoder()
 
 
@@ -158,8 +158,7 @@ class _Envelope(msgspec.Struct):
 
 
 def _output(key: bytes, tenant: str, subject: str, told: Told) -> Output:
-    time = _EPOCH + timedelta(microseconds=told.time_us)
-    value = _ENCODER.encode(_Envelope("1.0", told.id, SOURCE, time, subject, tenant, told.kind, told.data))
+    value = _ENCODER.encode(_Envelope("1.0", told.id, SOURCE, moment(told.time_us), subject, tenant, told.kind, told.data))
     return Output(outputs.TOPICS[told.kind], key, value, told.time_us // 1000, latest_only=told.kind == outputs.STATUS)
 
 

@@ -4,7 +4,7 @@ A zone is a name of the IANA database. Moments are microseconds since 1970, thos
 """
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import TypeAlias
@@ -54,6 +54,8 @@ class WorkingDays:
 
     country: str | None = None
     subdivision: str | None = None
+    _following: dict[date, date] = field(default_factory=dict, init=False, repr=False, compare=False)
+    """What `next` found: at most a day for each of the days that can be meant."""
 
     def includes(self, day: date) -> bool:
         """Neither Saturday, Sunday nor public holiday."""
@@ -63,7 +65,15 @@ class WorkingDays:
 
     def next(self, day: date) -> date:
         """`day`, or the next working day after it (BGB 193)."""
-        return day if self.country is None else _next_working_day(self, day)
+        if self.country is None:
+            return day
+        found = self._following.get(day)
+        if found is None:
+            found = day
+            while not self.includes(found):
+                found += ONE_DAY
+            self._following[day] = found
+        return found
 
     def count(self, after: date, until: date) -> int:
         """Working days after `after`, up to and including `until`."""
@@ -74,13 +84,6 @@ class WorkingDays:
     def day_number(self, number: int, after: date) -> date:
         """The working day number `number` (from 1) after `after`; number 0 is `after` itself."""
         return after + timedelta(days=number) if self.country is None else _working_day_number(self, number, after)
-
-
-@lru_cache(maxsize=65_536)
-def _next_working_day(calendar: WorkingDays, day: date) -> date:
-    while not calendar.includes(day):
-        day += ONE_DAY
-    return day
 
 
 @lru_cache(maxsize=4096)

@@ -4,10 +4,9 @@ by what a clock change of the zone leaves open, or where a tick may come that is
 from collections.abc import Iterator
 from datetime import date
 
-from streams.escalation import attention, calls, ladder, waiting, win_back
+from streams.escalation import attention, calls, waiting, win_back
 from streams.escalation.calendar import ONE_DAY, moment_ms
 from streams.escalation.ladder import NextStep
-from streams.escalation.statuses import CLIMBING
 from streams.escalation.turn import Turn
 
 
@@ -36,7 +35,7 @@ def _days(turn: Turn) -> Iterator[date]:
         yield span.begin
         if span.end is not None:
             yield span.end
-    coming = ladder.next_step(turn.contract, seen, turn.rules) if turn.contract.status in CLIMBING else None
+    coming = turn.coming
     if coming is not None and coming.on is not None:
         yield from _waiting_days(turn, coming, coming.on)
     for case in turn.contract.cases:
@@ -62,11 +61,8 @@ def _looks_other(turn: Turn, earlier: date) -> bool:
 
 
 def _step_ms(turn: Turn, first_day: date) -> int | None:
-    contract, rules = turn.contract, turn.rules
-    if contract.status not in CLIMBING or turn.terms.binding is None:
-        return None
-    coming = ladder.next_step(contract, turn.view, rules)
-    if coming is None or coming.on is None:
+    contract, rules, coming = turn.contract, turn.rules, turn.coming
+    if coming is None or coming.on is None or turn.terms.binding is None:
         return None
     if waiting.reasons(turn, coming, max(coming.on, turn.day)):
         return None

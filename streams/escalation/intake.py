@@ -208,7 +208,7 @@ def invoice_issued(turn: Turn, data: billing.InvoiceIssuedData, time_us: int, ev
         data.service_from,
         data.service_to,
     )
-    _add(turn, "invoices", invoice)
+    turn.issue(invoice)
     _fix_write_offs(turn, data.invoice_id)
 
 
@@ -230,7 +230,7 @@ def _fix_write_offs(turn: Turn, invoice_id: str) -> None:
     """Fix what is open at the moment at which write-off and receivable are both known."""
     facts = turn.contract.facts
     pending = [one for one in facts.write_offs if one.invoice_id == invoice_id and one.portion is None]
-    if invoice_id not in turn.books.accounts:
+    if not pending or invoice_id not in turn.books.accounts:
         return
     for write_off in sorted(pending, key=lambda one: (one.time_us, one.event_id)):
         account = turn.books.accounts[invoice_id]
@@ -267,7 +267,7 @@ def payment_received(turn: Turn, data: billing.PaymentReceivedData, time_us: int
         data.via == "agency",
         data.withheld or 0,
     )
-    _add(turn, "payments", payment)
+    turn.receive(payment)
 
 
 def payment_failed(turn: Turn, data: billing.PaymentFailedData, time_us: int, event_id: str) -> None:

@@ -174,8 +174,35 @@ _NO_TENANT = TenantState()
 _UNCONFIGURED = _Configured()
 
 
+class _Known:
+    """Terms made before from these settings. It holds them, so that no others can come to have the same identity."""
+
+    def __init__(self, shared: Shared) -> None:
+        self.tenants, self.everyone = shared.tenants, shared.everyone
+        self.terms: dict[tuple[str, Binding | None], Terms] = {}
+
+
+_KNOWN: dict[int, _Known] = {}
+_KNOWN_MAX = 128
+"""More than the partitions that a worker holds: each has settings of its own, and a change makes others."""
+
+
 def terms(shared: Shared, tenant_name: str, contract: Contract) -> Terms:
     """The terms of a contract by the settings known now."""
+    if contract.facts.configurations:
+        return _terms(shared, tenant_name, contract)
+    known = _KNOWN.get(id(shared.tenants))
+    if known is None or known.tenants is not shared.tenants or known.everyone is not shared.everyone:
+        if len(_KNOWN) >= _KNOWN_MAX:
+            _KNOWN.clear()
+        known = _KNOWN[id(shared.tenants)] = _Known(shared)
+    found = known.terms.get((tenant_name, contract.binding))
+    if found is None:
+        found = known.terms[tenant_name, contract.binding] = _terms(shared, tenant_name, contract)
+    return found
+
+
+def _terms(shared: Shared, tenant_name: str, contract: Contract) -> Terms:
     tenant = shared.tenants.get(tenant_name, _NO_TENANT)
     configured = _configured(contract) if contract.facts.configurations else _UNCONFIGURED
     binding, version = _version(shared, tenant, configured.policy, contract)

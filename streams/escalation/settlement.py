@@ -9,13 +9,13 @@ An `Account` changes while its fold runs and not after; whoever gets `Books` onl
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from operator import itemgetter
 from typing import NamedTuple
 
 from streams.escalation.accounts import Account, Cost, accounts_of
-from streams.escalation.facts import AgencyPayment, Allocated, Chargeback, Facts, Payment, Portion, ended
+from streams.escalation.facts import AgencyPayment, Allocated, Chargeback, Facts, Invoice, Payment, Portion, ended
 from streams.escalation.state import Case, Fixed, Reminder
 
 _BY_DAY_KIND_AND_ID = itemgetter(0, 1, 2)
@@ -49,6 +49,8 @@ class Books:
     agency_balance: int = 0
     written_off: int = 0
     parts: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict)
+    left_over: bool = False
+    """Whether more came at any time than was owed then."""
 
     def part(self, kind: str, money_id: str, invoice_ids: Sequence[str]) -> int:
         """How much of the payment settled these receivables."""
@@ -79,12 +81,82 @@ def books(ledger: Ledger) -> Books:
     return _fold(ledger, _owed_costs(ledger))
 
 
+def with_payment(ledger: Ledger, known: Books, payment: Payment) -> Books | None:
+    """The books after one payment more, or None if everything must be folded anew. `known` are those of the ledger, which does not hold
+    the payment yet; they are used up.
+
+    Where the payment comes last in the order of the fold, what came before comes out as it did: then it only settles what is open. Every
+    cost must be of an earlier day, since one of a later day would have been settled by credit first, and a step's fee of the same day is
+    decided by what was paid on it.
+    """
+    if payment.via_agency or _is_named(ledger.facts, payment.payment_id) or not _comes_last(ledger, payment):
+        return None
+    money = Money(payment.counts_on, PAYMENT, payment.payment_id, payment.amount, payment.designated)
+    pool: list[Money] = []
+    _settle(ledger, known, tuple(known.accounts.values()), money, pool)
+    known.credit += sum(money.amount for money in pool)
+    return known
+
+
+def _is_named(facts: Facts, payment_id: str) -> bool:
+    return any(one.payment_id == payment_id for some in (facts.failures, facts.refunds, facts.chargebacks) for one in some)
+
+
+def _comes_last(ledger: Ledger, payment: Payment) -> bool:
+    facts, day = ledger.facts, payment.counts_on
+    return (
+        all((one.counts_on, one.payment_id) < (day, payment.payment_id) for one in facts.payments)
+        and all(ledger.local_day(note.time_us) <= day for note in facts.credit_notes)
+        and all(told.counts_on <= day for told in facts.agency_payments)
+        and all(fixed.day <= day for fixed in ledger.fixed)
+        and all(reminder.day < day for reminder in ledger.reminders if reminder.fee)
+        and all(chargeback.booked_on < day for chargeback in facts.chargebacks if chargeback.fee)
+    )
+
+
+def with_invoice(ledger: Ledger, known: Books, invoice: Invoice) -> Books | None:
+    """The books with one receivable more, or None if everything must be folded anew. `known` are those of the ledger, which does not hold
+    the receivable yet; both share their accounts.
+
+    No money reaches it if it is the last in order, was not due when any came, and nothing was ever left over.
+    """
+    facts, added = ledger.facts, Account(invoice)
+    last = next(reversed(known.accounts.values()), None)
+    if known.left_over or (last is not None and last.rank > added.rank) or _is_meant(facts, invoice.invoice_id):
+        return None
+    if any(charges_fee(chargeback) for chargeback in facts.chargebacks) or not _all_before(ledger, invoice.due_on):
+        return None
+    return replace(known, accounts={**known.accounts, invoice.invoice_id: added})
+
+
+def _is_meant(facts: Facts, invoice_id: str) -> bool:
+    """Whether anything is known already of a receivable."""
+    return (
+        any(one.invoice_id == invoice_id for some in (facts.corrections, facts.write_offs, facts.credit_notes) for one in some)
+        or any(one.of == invoice_id for one in facts.cancelled_invoices)
+        or any(allocated.invoice_id == invoice_id for payment in facts.payments for allocated in payment.designated)
+    )
+
+
+def _all_before(ledger: Ledger, due_on: date) -> bool:
+    """Whether all money came before that day."""
+    facts = ledger.facts
+    return (
+        all(payment.counts_on < due_on for payment in facts.payments)
+        and all(ledger.local_day(note.time_us) < due_on for note in facts.credit_notes)
+        and all(told.counts_on < due_on for told in facts.agency_payments)
+        and all(fixed.day < due_on for fixed in ledger.fixed)
+    )
+
+
 # --- costs
 
 
 def _owed_costs(ledger: Ledger) -> list[Cost]:
     """Fees of steps and of chargebacks that are owed. They are decided in order of their days (within a day steps first), each by the
     fold in which the costs decided before it count: so what a later one brings never moves an earlier one."""
+    if not (ledger.reminders or ledger.facts.chargebacks):
+        return []
     candidates: list[tuple[date, bool, str, Reminder | Chargeback]] = [
         (one.day, False, f"{one.cycle}/{one.step}", one) for one in ledger.reminders if one.fee and not one.skipped
     ]
@@ -294,7 +366,7 @@ def _fold(ledger: Ledger, costs: Sequence[Cost], until: date | None = None, befo
 def _apply_money(ledger: Ledger, result: Books, until: date | None, before: str | None) -> None:
     moneys = [*_put_aside(ledger, result.accounts, until), *_moneys(ledger, result.accounts)]
     ordered = tuple(result.accounts.values())
-    owed_on = deque(sorted({day for account in ordered for day, _ in account.costs}))
+    owed_on = deque(sorted({day for account in ordered for day, _ in account.costs}) if result.costs else ())
     pool: list[Money] = []
     for money in sorted(moneys, key=_BY_DAY_KIND_AND_ID) if len(moneys) > 1 else moneys:
         if until is not None and money.day > until:
@@ -323,6 +395,7 @@ def _settle(ledger: Ledger, result: Books, ordered: Sequence[Account], money: Mo
         left -= _spread(result, ordered, money, left, money.day, ledger.principal_first)
     if left:
         pool.append(money._replace(amount=left))
+        result.left_over = True
 
 
 def _settle_from(pool: list[Money], result: Books, ordered: Sequence[Account], day: date, principal_first: bool) -> None:

@@ -16,10 +16,8 @@ from streams.escalation.turn import Refused, Turn
 
 def take_due_step(turn: Turn, minutes: int) -> None:
     """Take the next step if its day and time (`minutes` of the local day) have come and nothing holds it back. At most one a day."""
-    if turn.contract.status not in CLIMBING or turn.terms.binding is None:
-        return
-    coming = ladder.next_step(turn.contract, turn.view, turn.rules)
-    if coming is None or coming.on is None:
+    coming = turn.coming
+    if coming is None or coming.on is None or turn.terms.binding is None:
         return
     if turn.day < coming.on or minutes < turn.rules.at_minutes or not may_step_on(turn, turn.day):
         return

@@ -1,9 +1,10 @@
 """Telling: the outputs' data, in the keys and the order of their schemas. Nothing is decided here."""
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
+from functools import lru_cache
 from hashlib import blake2b
-from typing import Any
+from typing import Any, NamedTuple
 
 import msgspec
 from msgspec.structs import replace
@@ -13,7 +14,6 @@ from streams.escalation import ladder, outputs, waiting
 from streams.escalation.accounts import Account
 from streams.escalation.settlement import reopened_by, unreversed
 from streams.escalation.state import Case, Change, Contract
-from streams.escalation.statuses import CLIMBING
 from streams.escalation.turn import Turn
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
@@ -26,8 +26,12 @@ _ROW = (
     *("waiting_for", "next_step", "next_step_kind", "next_step_on", "changed_at", "version", "last_changes", "receivables"),
     "limitation_on",
 )
+_NO_CASE = (None, None, None, None, None)
+_NO_STEP = (None, None, None)
+_ROWS = msgspec.msgpack.Encoder()
 
 
+@lru_cache(maxsize=4096)  # one event dates history, row and envelope with the same moment
 def moment(time_us: int) -> datetime:
     """A moment as a time stamp in UTC."""
     return _EPOCH + timedelta(microseconds=time_us)
@@ -62,46 +66,81 @@ def history(turn: Turn) -> None:
 
 def status(turn: Turn) -> None:
     """Tell how the contract stands, if anything of it but interest changed."""
-    accounts = turn.books.accounts.values()
-    rungs = {standing.invoice_id: standing.rung for standing in turn.contract.standings}
-    listed = [_receivable(account, rungs) for account in accounts if account.claim > 0][:RECEIVABLES_MAX]
-    values = _row(turn, accounts, listed)
-    shown = blake2b(msgspec.msgpack.encode(values), digest_size=16).digest()
+    totals, listed = _owed(turn)
+    values = _row(turn, totals, listed)
+    shown = blake2b(_ROWS.encode(values), digest_size=16).digest()
     if shown == turn.contract.shown:
         return
     data = dict(zip(_ROW, values, strict=True))
-    data["interest"] = sum([account.interest for account in accounts])
-    for row in listed:
-        row["interest"] = turn.books.accounts[row["invoice_id"]].interest
+    if totals.interest:
+        data["interest"] = totals.interest
+        for row in listed:
+            row["interest"] = turn.books.accounts[row["invoice_id"]].interest
     turn.contract = replace(turn.contract, shown=shown)
     turn.tell(outputs.STATUS, data)
 
 
-def _row(turn: Turn, accounts: Iterable[Account], listed: list[dict[str, Any]]) -> tuple[Any, ...]:
-    """The row's values in order; interest, which changes by itself, stands as 0."""
+class _Totals(NamedTuple):
+    principal: int
+    costs: int
+    interest: int
+
+
+def _owed(turn: Turn) -> tuple[_Totals, list[dict[str, Any]]]:
+    """What is open in all, and the receivables of which something is. Interest, which changes by itself, stands as 0 with each."""
+    principal = costs = interest = 0
+    listed: list[dict[str, Any]] = []
+    for invoice_id, account in turn.books.accounts.items():
+        owed = account.costs_open if account.costs else 0
+        if not (account.open or owed or account.interest):
+            continue
+        principal += account.open
+        costs += owed
+        interest += account.interest
+        if len(listed) < RECEIVABLES_MAX:
+            listed.append(
+                {
+                    "invoice_id": invoice_id,
+                    "due_on": account.due_on,
+                    "open": account.open,
+                    "costs": owed,
+                    "interest": 0,
+                    "rung": _rung_of(turn.contract, invoice_id),
+                }
+            )
+    return _Totals(principal, costs, interest), listed
+
+
+def _rung_of(contract: Contract, invoice_id: str) -> int:
+    for standing in contract.standings:
+        if standing.invoice_id == invoice_id:
+            return standing.rung
+    return 0
+
+
+def _row(turn: Turn, totals: _Totals, listed: list[dict[str, Any]]) -> tuple[Any, ...]:
+    """The row's values in order; interest stands as 0."""
     contract, seen, case = turn.contract, turn.view, turn.case
-    books = seen.books
-    coming = ladder.next_step(contract, seen, turn.rules) if contract.status in CLIMBING else None
-    changes = contract.changes
+    books, coming, changes = seen.books, turn.coming, contract.changes
     return (
         contract.status,
         contract.level,
         rung(turn),
         contract.cycle,
-        sum([account.open for account in accounts]),
-        seen.overdue_amount if seen.overdue else 0,
+        totals.principal,
+        seen.overdue_amount,
         contract.currency,
-        sum([account.costs_open for account in accounts if account.costs]),
+        totals.costs,
         0,
         books.credit,
         max(0, books.agency_balance),
         books.written_off,
-        *((case.agency, case.account, case.handover_id, case.case_id, case.stage) if case else (None, None, None, None, None)),
+        *((case.agency, case.account, case.handover_id, case.case_id, case.stage) if case else _NO_CASE),
         _holds(turn) if turn.spans else (),
         tuple(one.name for one in contract.signals),
         contract.attention,
         waiting.reasons(turn, coming, turn.day) if coming else (),
-        *((coming.number, coming.step.kind, coming.on) if coming else (None, None, None)),
+        *((coming.number, coming.step.kind, coming.on) if coming else _NO_STEP),
         moment(changes[-1].at_us) if changes else None,
         contract.version,
         [{"changed_at": moment(one.at_us), "to": one.to, "dunning_level": one.level} for one in changes],
@@ -124,18 +163,6 @@ def _holds(turn: Turn) -> list[dict[str, Any]]:
         {"hold_id": span.hold_id, "kind": span.kind, "invoice_id": span.invoice_id, "from": span.begin, "until": span.end}
         for span in sorted(covering, key=lambda span: (span.begin, span.hold_id))
     ]
-
-
-def _receivable(account: Account, rungs: dict[str, int]) -> dict[str, Any]:
-    invoice_id = account.invoice.invoice_id
-    return {
-        "invoice_id": invoice_id,
-        "due_on": account.due_on,
-        "open": account.open,
-        "costs": account.costs_open,
-        "interest": 0,
-        "rung": rungs.get(invoice_id, 0),
-    }
 
 
 # --- commands

@@ -11,12 +11,14 @@ from msgspec.structs import replace
 
 from streams.escalation import holds, ladder, settlement
 from streams.escalation.calendar import local_day
+from streams.escalation.facts import Invoice, Payment
 from streams.escalation.holds import Span
-from streams.escalation.ladder import View
+from streams.escalation.ladder import NextStep, View
 from streams.escalation.outputs import Told, counted, output_id
 from streams.escalation.settings import Rules, Shared, policy_versions, terms
 from streams.escalation.settlement import Books, Ledger
 from streams.escalation.state import Case, Contract, Unpriced
+from streams.escalation.statuses import CLIMBING
 
 DECIDES_MONEY = frozenset({"facts", "reminders", "cases", "fixed"})
 
@@ -69,6 +71,8 @@ class Turn:
         self._spans: tuple[Span, ...] | None = None
         self._books: Books | None = None
         self._view: View | None = None
+        self._coming: NextStep | None = None
+        self._coming_known = False
 
     @property
     def rules(self) -> Rules:
@@ -86,12 +90,27 @@ class Turn:
     def set(self, **changes: Any) -> None:
         """Change fields of the contract, and forget what was worked out from them."""
         self.contract = replace(self.contract, **changes)
+        self._coming_known = False
         if not DECIDES_MONEY.isdisjoint(changes):
             self._books = self._view = None
         if "facts" in changes:
             self._spans = None
         if "standings" in changes:
             self._view = None
+
+    def receive(self, payment: Payment) -> None:
+        """Add a payment to the facts."""
+        going_on = None if self._books is None else settlement.with_payment(self.ledger, self._books, payment)
+        facts = self.contract.facts
+        self.set(facts=replace(facts, payments=(*facts.payments, payment)))
+        self._books = going_on
+
+    def issue(self, invoice: Invoice) -> None:
+        """Add a receivable to the facts."""
+        going_on = None if self._books is None else settlement.with_invoice(self.ledger, self._books, invoice)
+        facts = self.contract.facts
+        self.set(facts=replace(facts, invoices=(*facts.invoices, invoice)))
+        self._books = going_on
 
     def set_case(self, number: int, **changes: Any) -> None:
         """Change fields of a case, but for its receivables: nothing that was worked out depends on the others."""
@@ -137,6 +156,15 @@ class Turn:
         if self._view is None:
             self._view = ladder.view(self.key, self.contract, self.books, self.spans, self.rules, self.day)
         return self._view
+
+    @property
+    def coming(self) -> NextStep | None:
+        """The step that comes next for a contract that climbs; None if it does not, or no step is left."""
+        if not self._coming_known:
+            climbs = self.contract.status in CLIMBING
+            self._coming = ladder.next_step(self.contract, self.view, self.rules) if climbs else None
+            self._coming_known = True
+        return self._coming
 
     def next_ordinal(self, kind: str) -> int:
         """Count one more output of this kind in the cycle."""

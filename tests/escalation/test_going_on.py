@@ -1,0 +1,65 @@
+"""Books that go on from those known are what a fold of everything gives (section 2: money is a fold, never what came last)."""
+
+from typing import Any
+
+import pytest
+from msgspec.structs import replace
+
+from streams.escalation import settlement
+from streams.escalation.facts import Invoice, Payment
+from streams.escalation.settlement import Books, Ledger
+from streams.processor import EscalationProcessor
+from tests.auditor.compare import actual
+from tests.auditor.life import Life
+from tests.escalation.harness import world
+
+SEEDS = range(40_000, 40_024)
+
+
+def said(books: Books) -> Any:
+    accounts = [
+        (one.invoice.invoice_id, one.due_on, one.principal, one.open, one.costs, one.settled, one.written_off)
+        for one in books.accounts.values()
+    ]
+    parts = {money: {one: amount for one, amount in shares.items() if amount} for money, shares in books.parts.items()}
+    return accounts, list(books.costs), books.credit, books.agency_balance, books.written_off, parts, books.left_over
+
+
+@pytest.fixture
+def went_on(monkeypatch: pytest.MonkeyPatch) -> list[str]:
+    """Compares each time with a fold of everything; what it was that books went on with."""
+    found: list[str] = []
+    with_payment, with_invoice = settlement.with_payment, settlement.with_invoice
+
+    def compared(kind: str, going_on: Books | None, after: Ledger) -> Books | None:
+        if going_on is not None:
+            found.append(kind)
+            assert said(going_on) == said(settlement.books(after))
+        return going_on
+
+    def payment_compared(ledger: Ledger, known: Books, payment: Payment) -> Books | None:
+        after = ledger._replace(facts=replace(ledger.facts, payments=(*ledger.facts.payments, payment)))
+        return compared("payment", with_payment(ledger, known, payment), after)
+
+    def invoice_compared(ledger: Ledger, known: Books, invoice: Invoice) -> Books | None:
+        after = ledger._replace(facts=replace(ledger.facts, invoices=(*ledger.facts.invoices, invoice)))
+        return compared("invoice", with_invoice(ledger, known, invoice), after)
+
+    monkeypatch.setattr(settlement, "with_payment", payment_compared)
+    monkeypatch.setattr(settlement, "with_invoice", invoice_compared)
+    return found
+
+
+def test_over_random_lives(went_on: list[str]) -> None:
+    for seed in SEEDS:
+        actual(Life(seed).lines, EscalationProcessor())
+    assert {"payment", "invoice"} <= set(went_on)
+
+
+def test_the_life_of_every_day_goes_on(went_on: list[str]) -> None:
+    one = world()
+    for month in range(1, 7):
+        one.invoice(f"R{month}", at=f"2026-0{month}-01", due=f"2026-0{month}-15", amount=1_000)
+        one.pay(f"P{month}", f"2026-0{month}-10", 1_000, invoice_id=f"R{month}")
+    assert went_on == ["payment", *["invoice", "payment"] * 5]
+    assert (one.status["open_amount"], one.status["credit"]) == (0, 0)
