@@ -63,8 +63,8 @@ class _Versions:
         return PolicyApplied(id=f"{key}/{version + 1}", source=SOURCE, time=at, data=data)
 
 
-def replay_files(paths: Sequence[Path], policies: Sequence[Policy], days: Days) -> Told:
-    """Raises BadInput."""
+def replay_files(paths: Sequence[Path], policies: Sequence[Policy], days: Days, key: str | None = None) -> Told:
+    """With `key`, only what concerns that contract. Raises BadInput."""
     names = [policy.policy for policy in policies]
     twice = {name for name in names if names.count(name) > 1}
     if twice:
@@ -76,7 +76,8 @@ def replay_files(paths: Sequence[Path], policies: Sequence[Policy], days: Days) 
     if not wanted:
         raise BadInput("nothing to replay: there is no event in " + ", ".join(str(path) for path in paths))
     _refuse_early_end(seen, days.until)
-    events = list(_events(wanted))
+    wanted_key = None if key is None else key.encode()
+    events = [event for event in _events(wanted) if wanted_key is None or event.key in (None, wanted_key)]
     return Told(replay(events, policies, days.until, days.tick, as_arrived=days.as_arrived), seen, len(found) - len(wanted))
 
 

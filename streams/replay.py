@@ -6,7 +6,7 @@ is what stands here, record for record. Preview and backtest are this with anoth
 
 import logging
 from collections import Counter
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from heapq import heappop, heappush
@@ -20,6 +20,7 @@ from streams.engine import deadletter
 from streams.engine.protocol import Applied, Broadcast, Headers, Keyed, Output, Poison, Record, Skipped, Tick
 from streams.escalation import settings
 from streams.escalation.calendar import local
+from streams.escalation.settings import Shared
 from streams.escalation.state import Contract
 from streams.processor import EscalationProcessor
 
@@ -63,6 +64,9 @@ class Replayed:
     """By reason."""
     never_late_enough: list[str] = field(default_factory=list)
     """Contracts that never saw a tick at or after their policy's `at`: no step could be taken for them."""
+    shared: Shared = field(default_factory=Shared)
+    states: Mapping[bytes, Contract] = field(default_factory=dict)
+    """Settings and contracts as they stand at the end, by key."""
 
     def sorted_status(self) -> list[Output]:
         """The last case-status of each contract, by key."""
@@ -91,6 +95,26 @@ def replay(events: Iterable[Event], policies: Sequence[Policy], until: date, tic
     return partition.finish()
 
 
+def ahead(
+    shared: Shared,
+    states: Mapping[bytes, Contract],
+    broadcasts: Iterable[bytes],
+    ticks: Sequence[datetime],
+    progress: Callable[[int, int], None] = lambda _done, _all: None,
+) -> Replayed:
+    """What becomes of contracts if nothing comes in but these broadcasts, before the first of these ticks. `progress` is told ticks.
+
+    Everything is looked at in the first tick: when it would be due is not asked for.
+    """
+    partition = _Partition(EscalationProcessor(), shared, states)
+    for value in broadcasts:
+        partition.feed(Event(None, topics.TIMERS, None, value), 0)
+    for done, now in enumerate(ticks, start=1):
+        partition.tick(_ms(now))
+        progress(done, len(ticks))
+    return partition.finish()
+
+
 def _ticks(first_ms: int, until: date, tick: time) -> Iterator[int]:
     day = (_EPOCH + timedelta(milliseconds=first_ms)).date()
     while day <= until:
@@ -115,12 +139,14 @@ def clock_ticked(now: datetime) -> bytes:
 class _Partition:
     """One partition with a dict of states and a heap of due times in place of store, transactions and broker."""
 
-    def __init__(self, processor: EscalationProcessor) -> None:
+    def __init__(
+        self, processor: EscalationProcessor, shared: Shared | None = None, states: Mapping[bytes, Contract] | None = None
+    ) -> None:
         self._processor = processor
-        self._shared = processor.initial_shared()
-        self._states: dict[bytes, Contract] = {}
-        self._dues: dict[bytes, int] = {}
-        self._heap: list[tuple[int, bytes]] = []
+        self._shared = processor.initial_shared() if shared is None else shared
+        self._states: dict[bytes, Contract] = dict(states or {})
+        self._dues: dict[bytes, int] = dict.fromkeys(self._states, 0)
+        self._heap: list[tuple[int, bytes]] = [(0, key) for key in sorted(self._states)]
         self._revisit: tuple[bytes, ...] = ()
         self._failing: dict[bytes, str] = {}
         self._offsets: Counter[str] = Counter()
@@ -133,15 +159,16 @@ class _Partition:
         for event in events:
             assert event.time_ms is not None
             while waiting and waiting[-1] < event.time_ms:
-                self._tick(waiting.pop())
+                self.tick(waiting.pop())
             if event.time_ms >= end_ms:
                 self._result.after_until += 1
             else:
                 self.feed(event, event.time_ms)
         while waiting:
-            self._tick(waiting.pop())
+            self.tick(waiting.pop())
 
-    def _tick(self, now_ms: int) -> None:
+    def tick(self, now_ms: int) -> None:
+        """Visit what is due."""
         value = clock_ticked(_EPOCH + timedelta(milliseconds=now_ms))
         self._apply(self._record(Event(now_ms, topics.TIMERS, None, value), now_ms))
 
@@ -268,6 +295,7 @@ class _Partition:
     def finish(self) -> Replayed:
         """The result, with what a person should be warned of."""
         self._result.contracts = len(self._states)
+        self._result.shared, self._result.states = self._shared, self._states
         late_enough: dict[tuple[str, int], bool] = {}
         for key in sorted(self._states):
             terms = settings.terms(self._shared, key.decode().split("/", 1)[0], self._states[key])

@@ -60,6 +60,15 @@ class Fold:
         """Keys with a state."""
         return len(self._states)
 
+    @property
+    def shared(self) -> Any:
+        """The settings as of now."""
+        return self._shared
+
+    def state(self, key: bytes) -> Any:
+        """The key's state as of now, None if it has none."""
+        return self._states.get(key)
+
     def apply(self, record: Record) -> None:
         """Apply one record of any input but a tick. A record at which the core itself fails is a dead letter, as it is for the worker."""
         origin = original(record) if record.topic == topics.REROUTED else record
