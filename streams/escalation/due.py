@@ -4,7 +4,7 @@ by what a clock change of the zone leaves open, or where a tick may come that is
 from collections.abc import Iterator
 from datetime import date
 
-from streams.escalation import attention, calls, waiting, win_back
+from streams.escalation import attention, calls, plan_notices, waiting, win_back
 from streams.escalation.calendar import ONE_DAY, moment_ms
 from streams.escalation.ladder import NextStep
 from streams.escalation.turn import Turn
@@ -21,6 +21,7 @@ def due_ms(turn: Turn) -> int | None:
         _step_ms(turn, first_day),
         calls.due_ms(turn),
         win_back.due_ms(turn),
+        plan_notices.due_ms(turn),
         None if first is None else moment_ms(first, 0, place),
     )
     return min((moment for moment in moments if moment is not None), default=None)
@@ -35,6 +36,9 @@ def _days(turn: Turn) -> Iterator[date]:
         yield span.begin
         if span.end is not None:
             yield span.end
+    for course in turn.courses:
+        if course.runs and course.fails_on is not None:
+            yield course.fails_on
     coming = turn.coming
     if coming is not None and coming.on is not None:
         yield from _waiting_days(turn, coming, coming.on)

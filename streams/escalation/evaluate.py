@@ -5,7 +5,7 @@ Deciding happens here, in terms of triggers; `statuses` says where they lead.
 
 from msgspec.structs import replace
 
-from streams.escalation import attention, ladder, notices, statuses, tell, win_back
+from streams.escalation import attention, ladder, notices, plan_notices, statuses, tell, win_back
 from streams.escalation.state import FREE, IN_CASE, Case, Contract, Standing
 from streams.escalation.turn import Turn
 
@@ -15,6 +15,8 @@ MONITORING = "long_term_monitoring"
 def evaluate(turn: Turn) -> None:
     """Bring the status up to date and record what changed."""
     keep_binding(turn)
+    if turn.contract.facts.plans:
+        plan_notices.tell_broken(turn)
     if turn.contract.current is None or _left_case(turn):
         _place_on_ladder(turn)
     win_back.cancel_if_overdue(turn)

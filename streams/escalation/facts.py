@@ -174,6 +174,15 @@ class Resolution(Fact, frozen=True):
     upheld: bool
 
 
+class Plan(Fact, frozen=True):
+    """`instalments` are (due day, amount) in order of their days. Without `invoice_ids` it is about all that was issued until then."""
+
+    plan_id: str
+    time_us: int
+    instalments: tuple[tuple[date, int], ...]
+    invoice_ids: tuple[str, ...] | None
+
+
 class AgencyPayment(Fact, frozen=True):
     """What an agency says it collected. `counts` is false if its case was closed successfully before: the close counted it."""
 
@@ -219,6 +228,8 @@ class Facts(Struct, frozen=True, array_like=True):
     configurations: tuple[Configuration, ...] = ()
     initiations: tuple[Initiation, ...] = ()
     occurrences: tuple[Occurrence, ...] = ()
+    plans: tuple[Plan, ...] = ()
+    cancelled_plans: tuple[Ending, ...] = ()
 
 
 _ALL = attrgetter(*Facts.__struct_fields__)

@@ -15,7 +15,6 @@ OF_PERSON = frozenset({INSOLVENCY, DECEASED})
 FEE_FREE = frozenset({"statutory_moratorium", INSOLVENCY})
 """Kinds under which no fee is owed."""
 
-SILENT = frozenset({"deceased", "insolvency"})
 """Kinds under which no notice to the debtor goes out."""
 
 LocalDay = Callable[[int], date]
@@ -145,15 +144,6 @@ def covers_contract(found: Sequence[Span], day: date) -> bool:
     return any(span.invoice_id is None and span.covers(day) for span in found)
 
 
-def silences(found: Sequence[Span], first: date, last: date) -> bool:
-    """Whether a notice that was due on one of these days may not go out to the debtor, then or later: somebody insolvent or dead is not
-    written to. (What holds one receivable alone lets everything else go on.)"""
-    return any(
-        span.kind in OF_PERSON and span.invoice_id is None and span.begin <= last and (span.end is None or first < span.end)
-        for span in found
-    )
-
-
 def covers_receivable(found: Sequence[Span], invoice_id: str, day: date) -> bool:
     """Whether the receivable is held by a hold of its own on that day."""
     return any(span.invoice_id == invoice_id and span.covers(day) for span in found)
@@ -166,7 +156,7 @@ def held_for(found: Sequence[Span], invoice_id: str) -> list[HoldSpan]:
 
 def silence(found: Sequence[Span], first: date, last: date) -> bool:
     """Whether on one of these days nobody may be written to, because the debtor died or is insolvent."""
-    return any(span.kind in SILENT and span.begin <= last and (span.end is None or span.end > first) for span in found)
+    return any(span.kind in OF_PERSON and span.begin <= last and (span.end is None or span.end > first) for span in found)
 
 
 def fee_free(found: Sequence[Span], invoice_id: str, day: date) -> bool:

@@ -29,6 +29,7 @@ from streams.escalation.facts import (
     Invoice,
     Occurrence,
     Payment,
+    Plan,
     Portion,
     Refund,
     Resolution,
@@ -60,6 +61,7 @@ IDENTITIES: dict[str, Identity] = {
     "payment.refunded": Identity("refunds", "refund_id", ("amount", "refunded_on")),
     "chargeback.received": Identity("chargebacks", "chargeback_id", ("amount", "booked_on")),
     "dispute.opened": Identity("disputes", "dispute_id", ()),
+    "payment_plan.agreed": Identity("plans", "plan_id", ("instalments",)),
     "hold.placed": Identity("holds", "hold_id", ("from_", "until")),
     "case.payment_received": Identity("agency_payments", "payment_id", ("amount", "value_date")),
 }
@@ -113,7 +115,7 @@ def recognise(contract: Contract, event: Any) -> Recognised:
 
 def _conflict(contract: Contract, event: Any, known: Any) -> str | None:
     for name in IDENTITIES[event.type].compared:
-        one, other = getattr(known, name), getattr(event.data, name)
+        one, other = getattr(known, name), _terms(event.data) if name == "instalments" else getattr(event.data, name)
         if one != other and not (name in _UNSTATED and (one is None or other is None)):
             return name.rstrip("_")
     if event.type == "invoice.issued" and event.data.currency != contract.currency:
@@ -303,6 +305,18 @@ def hold_released(turn: Turn, data: billing.HoldReleasedData, time_us: int, even
         _end(turn, "releases", data.hold_id, time_us)
 
 
+def _terms(data: billing.PaymentPlanAgreedData) -> tuple[tuple[date, int], ...]:
+    return tuple(sorted((one.due_on, one.amount) for one in data.instalments))
+
+
+def payment_plan_agreed(turn: Turn, data: billing.PaymentPlanAgreedData, time_us: int, event_id: str) -> None:
+    _add(turn, "plans", Plan(data.plan_id, time_us, _terms(data), data.invoice_ids))
+
+
+def payment_plan_cancelled(turn: Turn, data: billing.PaymentPlanCancelledData, time_us: int, event_id: str) -> None:
+    _end(turn, "cancelled_plans", data.plan_id, time_us)
+
+
 def insolvency_opened(turn: Turn, data: billing.OccurredData, time_us: int, event_id: str) -> None:
     _add(turn, "occurrences", Occurrence(INSOLVENCY, data.occurred_on, time_us))
 
@@ -370,6 +384,8 @@ HANDLERS: dict[str, Handler] = {
     "contract.ended": contract_ended,
     "dispute.opened": dispute_opened,
     "dispute.resolved": dispute_resolved,
+    "payment_plan.agreed": payment_plan_agreed,
+    "payment_plan.cancelled": payment_plan_cancelled,
     "insolvency.opened": insolvency_opened,
     "debtor.deceased": debtor_deceased,
     "hold.placed": hold_placed,

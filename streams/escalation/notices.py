@@ -1,6 +1,7 @@
 """Notices for whoever writes to the debtor: their data, in the keys and the order of their schemas. Nothing is decided here."""
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Any
 
 from schemas.policy import PaymentOfferMethod
@@ -49,6 +50,19 @@ def win_back(turn: Turn) -> None:
     """Ask whoever writes to the debtor to win a customer back."""
     ordinal = turn.next_ordinal(outputs.WIN_BACK)
     turn.tell(outputs.WIN_BACK, _notice(turn, outputs.WIN_BACK, ordinal, turn.view.overdue, ()), ordinal)
+
+
+def plan_broken(turn: Turn) -> None:
+    """Tell the debtor that an instalment was missed and dunning goes on."""
+    ordinal = turn.next_ordinal(outputs.PLAN_BROKEN)
+    turn.tell(outputs.PLAN_BROKEN, _notice(turn, outputs.PLAN_BROKEN, ordinal, turn.view.overdue, ()), ordinal)
+
+
+def instalment_reminder(turn: Turn, due_on: date, amount: int) -> None:
+    """Remind of an instalment that falls due soon. (What the plan holds is not overdue, so it stands in none of the sums.)"""
+    ordinal = turn.next_ordinal(outputs.INSTALMENT_REMINDER)
+    data = _notice(turn, outputs.INSTALMENT_REMINDER, ordinal, turn.view.overdue, ())
+    turn.tell(outputs.INSTALMENT_REMINDER, {**data, "instalment": {"due_on": due_on, "amount": amount}}, ordinal)
 
 
 def ladder_ended(turn: Turn) -> None:

@@ -18,6 +18,8 @@ CALL_REQUEST = "notice.call_request"
 SIGNAL = "notice.signal"
 PAYMENT_CONFIRMATION = "notice.payment_confirmation"
 WIN_BACK = "notice.win_back"
+INSTALMENT_REMINDER = "notice.instalment_reminder"
+PLAN_BROKEN = "notice.plan_broken"
 SUBMIT = "case.submit"
 RECALL = "case.recall"
 REPORT_PAYMENT = "case.report_payment"
@@ -37,6 +39,8 @@ KINDS = (
     SIGNAL,
     PAYMENT_CONFIRMATION,
     WIN_BACK,
+    INSTALMENT_REMINDER,
+    PLAN_BROKEN,
 )
 """Their order is that of the counters in a state: new kinds are added at the end."""
 _PLACES = {kind: place for place, kind in enumerate(KINDS)}
@@ -51,6 +55,8 @@ TOPICS = {
     SIGNAL: topics.NOTICES,
     PAYMENT_CONFIRMATION: topics.NOTICES,
     WIN_BACK: topics.NOTICES,
+    INSTALMENT_REMINDER: topics.NOTICES,
+    PLAN_BROKEN: topics.NOTICES,
     SUBMIT: topics.COMMANDS,
     RECALL: topics.COMMANDS,
     REPORT_PAYMENT: topics.COMMANDS,

@@ -16,7 +16,7 @@ from streams.escalation.facts import Facts, Portion
 STATE_VERSION = 2
 """Schema version of the encoded state: raised by each release that changed these structs. They only grow at their ends, so that what the
 version before wrote is read with the defaults of what it did not know."""
-RULES = 3
+RULES = 4
 """Number of the rules, raised by any change that alters outputs: journal and audit know by it which code decided."""
 
 RECEIVABLES_MAX = 1_000
@@ -129,6 +129,13 @@ class SignalOn(Kept, frozen=True):
     covered: tuple[str, ...]
 
 
+class PlanNotice(Kept, frozen=True):
+    """A notice about a plan that went out: the reminder of an instalment (from 1), or None: that the plan was broken."""
+
+    plan_id: str
+    instalment: int | None
+
+
 class Change(Kept, frozen=True):
     """One of the last changes of the history."""
 
@@ -216,6 +223,8 @@ class Contract(Kept, frozen=True):
     """Signals that are on, in order of their names."""
     win_back_on: date | None = None
     """Day on which a win_back notice goes out, unless something is overdue in between."""
+
+    plan_notices: tuple[PlanNotice, ...] = ()
 
     @property
     def case(self) -> Case | None:

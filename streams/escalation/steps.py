@@ -5,7 +5,20 @@ from datetime import date
 from msgspec.structs import replace
 
 from schemas.policy import Call, HandOver, OfferPayment, Remind, Signal
-from streams.escalation import attention, calls, case, ladder, notices, outputs, payment_ways, placement, signals, waiting, win_back
+from streams.escalation import (
+    attention,
+    calls,
+    case,
+    ladder,
+    notices,
+    outputs,
+    payment_ways,
+    placement,
+    plan_notices,
+    signals,
+    waiting,
+    win_back,
+)
 from streams.escalation.calendar import local
 from streams.escalation.evaluate import end_of_ladder, evaluate
 from streams.escalation.ladder import NextStep, Position
@@ -128,5 +141,6 @@ def tick(turn: Turn, now_us: int) -> None:
     take_due_step(turn, minutes)
     end_of_ladder(turn)
     calls.request_again(turn, minutes)
+    plan_notices.remind(turn)
     signals.switch_off(turn)
     win_back.tell_if_due(turn)

@@ -14,8 +14,6 @@ EVENTS = frozenset(
     {
         "contract.taken_over",
         "balance.stated",
-        "payment_plan.agreed",
-        "payment_plan.cancelled",
         "case.refresh_ordered",
         "case.monitoring_ordered",
         "case.message_written",
@@ -27,8 +25,6 @@ EVENTS = frozenset(
 POLICY_KEYS = (
     "interest",
     "breathing_space",
-    "plan_grace_days",
-    "instalment_reminder",
     "refresh_at",
     "forget_after",
 )

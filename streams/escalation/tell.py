@@ -161,7 +161,7 @@ def _holds(turn: Turn) -> list[dict[str, Any]]:
     covering = [span for span in turn.spans if span.covers(turn.day)]
     return [
         {"hold_id": span.hold_id, "kind": span.kind, "invoice_id": span.invoice_id, "from": span.begin, "until": span.end}
-        for span in sorted(covering, key=lambda span: (span.begin, span.hold_id))
+        for span in sorted(covering, key=lambda span: (span.begin, span.hold_id, span.invoice_id or ""))
     ]
 
 

@@ -9,12 +9,13 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from streams.escalation import holds, ladder, settlement
+from streams.escalation import holds, ladder, plans, settlement
 from streams.escalation.calendar import local_day
 from streams.escalation.facts import Invoice, Payment
 from streams.escalation.holds import Span
 from streams.escalation.ladder import NextStep, View
 from streams.escalation.outputs import Told, counted, output_id
+from streams.escalation.plans import Course
 from streams.escalation.settings import Rules, Shared, policy_versions, terms
 from streams.escalation.settlement import Books, Ledger
 from streams.escalation.state import Case, Contract, Unpriced
@@ -68,6 +69,8 @@ class Turn:
         """Go on under the terms that count now."""
         self.terms = terms(self._shared, self.tenant, self.contract)
         self.day: date = local_day(self._as_of_us, self.terms.place)
+        self._stated: tuple[Span, ...] | None = None
+        self._courses: tuple[Course, ...] | None = None
         self._spans: tuple[Span, ...] | None = None
         self._books: Books | None = None
         self._view: View | None = None
@@ -92,9 +95,9 @@ class Turn:
         self.contract = replace(self.contract, **changes)
         self._coming_known = False
         if not DECIDES_MONEY.isdisjoint(changes):
-            self._books = self._view = None
+            self._books = self._view = self._courses = self._spans = None
         if "facts" in changes:
-            self._spans = None
+            self._stated = None
         if "standings" in changes:
             self._view = None
 
@@ -128,10 +131,28 @@ class Turn:
         return min(self.day, local_day(self._shared.last_tick_us, self.terms.place))
 
     @property
+    def stated(self) -> tuple[Span, ...]:
+        """What holds whatever is owed: everything but payment plans."""
+        if self._stated is None:
+            self._stated = holds.spans(self.contract.facts, self.local_day, self.rules.policy.transit_days)
+        return self._stated
+
+    @property
+    def courses(self) -> tuple[Course, ...]:
+        """The payment plans as they stand on the day of the turn."""
+        if self._courses is None:
+            facts = self.contract.facts
+            grace_days = self.rules.policy.plan_grace_days
+            self._courses = plans.courses(facts, self.books, self.local_day, grace_days, self.day) if facts.plans else ()
+        return self._courses
+
+    @property
     def spans(self) -> tuple[Span, ...]:
         """What holds."""
         if self._spans is None:
-            self._spans = holds.spans(self.contract.facts, self.local_day, self.rules.policy.transit_days)
+            self._spans = self.stated
+            if self.contract.facts.plans:
+                self._spans += tuple(span for course in self.courses for span in course.spans)
         return self._spans
 
     @property
@@ -148,7 +169,7 @@ class Turn:
         return Ledger(kept.facts, kept.reminders, kept.cases, kept.fixed, self.local_day, self.rules.principal_first, self._fee_free)
 
     def _fee_free(self, invoice_id: str, day: date) -> bool:
-        return holds.fee_free(self.spans, invoice_id, day)
+        return holds.fee_free(self.stated, invoice_id, day)
 
     @property
     def view(self) -> View:
