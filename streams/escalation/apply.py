@@ -8,7 +8,7 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from schemas import billing, instructions, topics
-from streams.escalation import attention, calls, case, confirmation, holds, intake, ladder, replies, signals, steps, tell, waiting
+from streams.escalation import attention, balance, calls, case, confirmation, holds, intake, ladder, replies, signals, steps, tell, waiting
 from streams.escalation.calendar import microseconds
 from streams.escalation.due import due_ms
 from streams.escalation.evaluate import end_of_ladder, evaluate
@@ -98,7 +98,7 @@ def _admit(turn: Turn, topic: str, event: Any, time_us: int, recognised: Recogni
     elif (order := _ORDERS.get(event.type)) is not None:
         order(turn, event.data)
     else:
-        intake.HANDLERS[event.type](turn, event.data, time_us, event.id)
+        _HANDLERS[event.type](turn, event.data, time_us, event.id)
         if event.type == "payment.received":
             confirmation.confirm(turn, event.data)
     intake.remember(turn, event, recognised)
@@ -127,6 +127,8 @@ def _clear(turn: Turn, data: instructions.AttentionClearedData) -> None:
     if data.name == "unapplied_event":
         turn.set(unapplied=())
 
+
+_HANDLERS: dict[str, intake.Handler] = {**intake.HANDLERS, "balance.stated": balance.stated}
 
 _ORDERS: dict[str, Callable[[Turn, Any], None]] = {
     "handover.ordered": case.order_handover,

@@ -126,6 +126,7 @@ class Refund(Fact, frozen=True):
     payment_id: str
     amount: int
     refunded_on: date | None
+    time_us: int = 0
 
 
 class Chargeback(Fact, frozen=True):

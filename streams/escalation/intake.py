@@ -277,7 +277,7 @@ def payment_failed(turn: Turn, data: billing.PaymentFailedData, time_us: int, ev
 
 
 def payment_refunded(turn: Turn, data: billing.PaymentRefundedData, time_us: int, event_id: str) -> None:
-    _add(turn, "refunds", Refund(data.refund_id, data.payment_id, data.amount, data.refunded_on))
+    _add(turn, "refunds", Refund(data.refund_id, data.payment_id, data.amount, data.refunded_on, time_us))
 
 
 def chargeback_received(turn: Turn, data: billing.ChargebackReceivedData, time_us: int, event_id: str) -> None:

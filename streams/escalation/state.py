@@ -136,6 +136,13 @@ class PlanNotice(Kept, frozen=True):
     instalment: int | None
 
 
+class Stated(Kept, frozen=True):
+    """The latest word of billing about what is open."""
+
+    as_of: date
+    time_us: int
+
+
 class Change(Kept, frozen=True):
     """One of the last changes of the history."""
 
@@ -225,6 +232,7 @@ class Contract(Kept, frozen=True):
     """Day on which a win_back notice goes out, unless something is overdue in between."""
 
     plan_notices: tuple[PlanNotice, ...] = ()
+    balance: Stated | None = None
 
     @property
     def case(self) -> Case | None:

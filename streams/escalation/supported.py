@@ -13,7 +13,6 @@ NOT_SUPPORTED_YET = "not supported yet"
 EVENTS = frozenset(
     {
         "contract.taken_over",
-        "balance.stated",
         "case.refresh_ordered",
         "case.monitoring_ordered",
         "case.message_written",

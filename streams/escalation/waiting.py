@@ -35,6 +35,8 @@ def _reasons(turn: Turn, coming: NextStep, day: date) -> Iterator[str]:
         yield "payments"
     if isinstance(step, Remind | HandOver) and "unapplied_event" in attention:
         yield "unapplied"
+    if isinstance(step, Remind | HandOver) and "balance_differs" in attention:
+        yield "balance"
 
 
 def is_below(turn: Turn, step: Step) -> bool:
