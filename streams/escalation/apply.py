@@ -8,7 +8,22 @@ from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from schemas import billing, instructions, topics
-from streams.escalation import attention, balance, calls, case, confirmation, holds, intake, ladder, replies, signals, steps, tell, waiting
+from streams.escalation import (
+    attention,
+    balance,
+    calls,
+    case,
+    confirmation,
+    holds,
+    intake,
+    ladder,
+    refresh,
+    replies,
+    signals,
+    steps,
+    tell,
+    waiting,
+)
 from streams.escalation.calendar import microseconds
 from streams.escalation.due import due_ms
 from streams.escalation.evaluate import end_of_ladder, evaluate
@@ -132,6 +147,8 @@ _HANDLERS: dict[str, intake.Handler] = {**intake.HANDLERS, "balance.stated": bal
 
 _ORDERS: dict[str, Callable[[Turn, Any], None]] = {
     "handover.ordered": case.order_handover,
+    "case.refresh_ordered": lambda turn, data: refresh.order_refresh(turn),
+    "case.monitoring_ordered": lambda turn, data: refresh.order_monitoring(turn),
     "handover.recalled": lambda turn, data: case.order_recall(turn),
     "call.attempted": calls.attempted,
     "step.approved": lambda turn, data: waiting.approve(turn, data.step),

@@ -129,13 +129,18 @@ def receivables_of(turn: Turn, number: int) -> tuple[str, ...]:
     return tuple(standing.invoice_id for standing in turn.contract.standings if standing.case == number)
 
 
-def order_recall(turn: Turn) -> None:
-    """A person calls a case back. Raises Refused."""
+def addressed(turn: Turn, verb: str) -> int:
+    """Number of the case that an order to `verb` is about: the present one, else the last that is open. Raises Refused."""
     cases = open_cases(turn)
     if not cases:
-        raise Refused("no open case", f"status {turn.contract.status}: there is no case to recall")
+        raise Refused("no open case", f"status {turn.contract.status}: there is no case to {verb}")
     number = turn.contract.current
-    send_recall(turn, number if number is not None and any(number == one for one, _ in cases) else cases[-1][0], "ordered")
+    return number if number is not None and any(number == one for one, _ in cases) else cases[-1][0]
+
+
+def order_recall(turn: Turn) -> None:
+    """A person calls a case back. Raises Refused."""
+    send_recall(turn, addressed(turn, "recall"), "ordered")
 
 
 def send_recall(turn: Turn, number: int, reason: str) -> None:

@@ -20,6 +20,8 @@ PAYMENT_CONFIRMATION = "notice.payment_confirmation"
 WIN_BACK = "notice.win_back"
 INSTALMENT_REMINDER = "notice.instalment_reminder"
 PLAN_BROKEN = "notice.plan_broken"
+REFRESH = "case.refresh"
+MONITOR = "case.monitor"
 SUBMIT = "case.submit"
 RECALL = "case.recall"
 REPORT_PAYMENT = "case.report_payment"
@@ -41,6 +43,8 @@ KINDS = (
     WIN_BACK,
     INSTALMENT_REMINDER,
     PLAN_BROKEN,
+    REFRESH,
+    MONITOR,
 )
 """Their order is that of the counters in a state: new kinds are added at the end."""
 _PLACES = {kind: place for place, kind in enumerate(KINDS)}
@@ -57,6 +61,8 @@ TOPICS = {
     WIN_BACK: topics.NOTICES,
     INSTALMENT_REMINDER: topics.NOTICES,
     PLAN_BROKEN: topics.NOTICES,
+    REFRESH: topics.COMMANDS,
+    MONITOR: topics.COMMANDS,
     SUBMIT: topics.COMMANDS,
     RECALL: topics.COMMANDS,
     REPORT_PAYMENT: topics.COMMANDS,

@@ -83,6 +83,7 @@ class Rules:
     working_days: WorkingDays
     working_days_only: bool
     at_minutes: int
+    refresh_at_minutes: int
     minimum_open: dict[str, int]
     principal_first: bool
     default: str
@@ -104,14 +105,14 @@ class Rules:
 @lru_cache(maxsize=4096)
 def _rules(content: bytes, country: str | None, subdivision: str | None) -> Rules:
     policy = Policy.model_validate_json(content)
-    hours, minutes = policy.at.split(":")
     # The tenant's calendar serves where the policy names none.
     calendar = WorkingDays(policy.calendar.country, policy.calendar.subdivision) if policy.calendar else WorkingDays(country, subdivision)
     return Rules(
         steps=policy.steps,
         working_days=calendar,
         working_days_only=policy.working_days_only,
-        at_minutes=60 * int(hours) + int(minutes),
+        at_minutes=_minutes(policy.at),
+        refresh_at_minutes=_minutes(policy.refresh_at),
         minimum_open=policy.minimum_open,
         principal_first=policy.settlement == "principal_first",
         default=policy.default,
@@ -122,9 +123,28 @@ def _rules(content: bytes, country: str | None, subdivision: str | None) -> Rule
     )
 
 
+def _minutes(time_of_day: str) -> int:
+    """Minutes from midnight."""
+    hours, minutes = time_of_day.split(":")
+    return 60 * int(hours) + int(minutes)
+
+
 @lru_cache(maxsize=4096)
 def _without_policy(country: str | None, subdivision: str | None) -> Rules:
-    return Rules((), WorkingDays(country, subdivision), True, 8 * 60, {}, False, "first_reminder", 5, None, (), NO_POLICY)
+    return Rules(
+        (),
+        WorkingDays(country, subdivision),
+        True,
+        _minutes(NO_POLICY.at),
+        _minutes(NO_POLICY.refresh_at),
+        {},
+        False,
+        "first_reminder",
+        5,
+        None,
+        (),
+        NO_POLICY,
+    )
 
 
 @lru_cache(maxsize=4096)

@@ -98,6 +98,8 @@ class Case(Kept, frozen=True):
     close_reason: str | None = None
     recalls: tuple[Recall, ...] = ()
     reported: tuple[Reported, ...] = ()
+    refreshed_on: date | None = None
+    """Local day of the last question how it stands."""
 
 
 class Approval(Kept, frozen=True):

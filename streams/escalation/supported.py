@@ -13,8 +13,6 @@ NOT_SUPPORTED_YET = "not supported yet"
 EVENTS = frozenset(
     {
         "contract.taken_over",
-        "case.refresh_ordered",
-        "case.monitoring_ordered",
         "case.message_written",
         "case.question_answered",
     }

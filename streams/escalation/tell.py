@@ -244,6 +244,16 @@ def report_payment(turn: Turn, case: Case, payment_id: str, amount: int, value_d
     )
 
 
+def refresh(turn: Turn, case: Case) -> None:
+    """Ask how the case stands."""
+    turn.tell(outputs.REFRESH, {"handover_id": case.handover_id})
+
+
+def monitor(turn: Turn, case: Case) -> None:
+    """Ask for long-term monitoring."""
+    turn.tell(outputs.MONITOR, {"handover_id": case.handover_id})
+
+
 def message(turn: Turn, case: Case, text_key: str) -> None:
     """Tell the agency something in a fixed text."""
     turn.tell(outputs.SEND_MESSAGE, {"handover_id": case.handover_id, "text_key": text_key})
