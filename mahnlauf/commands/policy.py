@@ -1,19 +1,24 @@
-"""Check, apply, show, compare and withdraw policies."""
+"""Check, try, apply, show, compare and withdraw policies."""
 
+from collections.abc import Callable
 from dataclasses import asdict
+from datetime import date, time, timedelta
 from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from mahnlauf import moments
+from mahnlauf import moments, policy_preview
 from mahnlauf.configuration import apply_policy, policies_in_force, withdraw_policy
 from mahnlauf.connecting import connection
 from mahnlauf.failures import FINDINGS, BadInput
 from mahnlauf.policy_advice import advise
 from mahnlauf.policy_file import read_policy, read_policy_with_lines
 from mahnlauf.policy_places import OnCluster, is_file, of_file
+from mahnlauf.policy_preview import Group, Plan
+from mahnlauf.policy_telling import as_data, tell_preview
 from mahnlauf.policy_text import as_file, differences
+from mahnlauf.progress import Advance, bars
 from mahnlauf.running import run
 from mahnlauf.settings import load
 from mahnlauf.telling import give_json, say
@@ -26,7 +31,7 @@ app = typer.Typer(add_completion=False, no_args_is_help=True, epilog="Example: m
 
 @app.callback()
 def policy() -> None:
-    """Check, apply, show, compare and withdraw policies."""
+    """Check, try, apply, show, compare and withdraw policies."""
 
 
 @app.command(epilog="Example: mahnlauf policy check standard.yaml")
@@ -151,3 +156,56 @@ def withdraw(
         give_json({"tenant": place.tenant, "policy": place.policy, "withdrawn": True})
     else:
         say(f"{name}: withdrawn; no new cycle begins with it")
+
+
+@app.command(epilog="Example: mahnlauf policy preview standard.yaml --days 90")
+def preview(
+    file: Annotated[Path, typer.Argument(help="The policy to try (YAML).", show_default=False)],
+    days: Annotated[int, typer.Option(min=1, max=3_650, help="How many days to look ahead.", show_default=False)],
+    tenant: Annotated[str | None, typer.Option(help="For whom. Default: every tenant that has contracts.")] = None,
+    events: Annotated[
+        list[Path] | None, typer.Option("--events", help="Files of events instead of the cluster; may be repeated.", metavar="FILE")
+    ] = None,
+    policy: Annotated[
+        list[Path] | None, typer.Option(help="With --events: a policy in force until then; may be repeated.", metavar="FILE")
+    ] = None,
+    first: Annotated[
+        str | None,
+        typer.Option(
+            "--from", help="The first day. Default: the day after the last tick; with --events it is needed.", metavar="YYYY-MM-DD"
+        ),
+    ] = None,
+    tick: Annotated[str, typer.Option(help="Time of day of the one tick a day (UTC).", metavar="HH:MMZ")] = "12:00Z",
+    as_json: AsJson = False,
+) -> None:
+    """Tell what a policy would send in the coming days, to how many, over how much money, before it is switched on.
+
+    The contracts as they stand, the policy as their tenant's next version, and nothing else coming in. Nothing is emitted or written.
+    A contract whose cycle has begun keeps its version, unless the policy says `applies: at_once`.
+    """
+    tried, at = read_policy(file), moments.time_of_day("--tick", tick)
+    begin = moments.day("--from", first) if first else None
+    with bars(counted=False) as bar:
+        groups = _contracts(events or [], policy or [], begin, at, bar)
+        begin = begin or _after_last_tick(groups)
+        found = policy_preview.preview(groups, Plan(tried, begin, days, at, tenant), bar("looking ahead"))
+    if as_json:
+        give_json(as_data(found))
+    else:
+        tell_preview(found, tried.policy, begin, days)
+
+
+def _contracts(events: list[Path], policies: list[Path], begin: date | None, at: time, bar: Callable[[str], Advance]) -> list[Group]:
+    if not events:
+        return run(policy_preview.of_cluster(connection(load().kafka), bar("reading the contracts")))
+    if begin is None:
+        raise BadInput("--from is missing: with --events it says from which day on nothing is known, such as --from 2026-04-01")
+    bar("replaying the events")
+    return policy_preview.of_files(events, [read_policy(path) for path in policies], begin - timedelta(days=1), at)
+
+
+def _after_last_tick(groups: list[Group]) -> date:
+    last = policy_preview.last_tick(groups)
+    if last is None:
+        raise BadInput("--from is missing: no tick was ever applied on this cluster that would say which day it is")
+    return last + timedelta(days=1)
