@@ -3,6 +3,8 @@
 from datetime import date
 from typing import NamedTuple
 
+from msgspec import Struct
+
 from streams.escalation.facts import Facts, Invoice, ended
 
 
@@ -14,23 +16,20 @@ class Cost(NamedTuple):
     amount: int
 
 
-class Account:
+class Account(Struct, eq=False):
     """One receivable while money is applied: what is open of it, and what became of the rest."""
 
-    __slots__ = ("amount", "cancelled", "costs", "due_on", "interest", "invoice", "open", "principal", "settled", "written_off")
-
-    def __init__(self, invoice: Invoice) -> None:
-        self.invoice = invoice
-        self.amount = invoice.amount
-        """As invoiced or last corrected; `principal` is less the credit notes."""
-        self.due_on = invoice.due_on
-        self.cancelled = False
-        self.principal = invoice.amount
-        self.open = invoice.amount
-        self.interest = 0
-        self.costs: list[tuple[date, int]] = []
-        self.settled = 0
-        self.written_off = 0
+    invoice: Invoice
+    due_on: date
+    amount: int
+    """As invoiced or last corrected; `principal` is less the credit notes."""
+    principal: int
+    open: int
+    interest: int = 0
+    costs: list[tuple[date, int]] = []
+    settled: int = 0
+    written_off: int = 0
+    cancelled: bool = False
 
     @property
     def costs_open(self) -> int:
@@ -43,12 +42,12 @@ class Account:
         return self.open + self.interest + self.costs_open
 
     def take_principal(self, amount: int) -> int:
-        taken = min(amount, self.open)
+        taken = amount if amount < self.open else self.open
         self.open -= taken
         return taken
 
     def take_interest(self, amount: int) -> int:
-        taken = min(amount, self.interest)
+        taken = amount if amount < self.interest else self.interest
         self.interest -= taken
         return taken
 
@@ -88,9 +87,14 @@ class Account:
         return (self.due_on, self.invoice.issued_on, self.invoice.invoice_id)
 
 
+def account_of(invoice: Invoice) -> Account:
+    """A receivable as it was issued, before anything else is known of it."""
+    return Account(invoice, invoice.due_on, invoice.amount, invoice.amount, invoice.amount)
+
+
 def accounts_of(facts: Facts) -> dict[str, Account]:
     """The receivables by id, in the order in which they are settled, before any money."""
-    accounts = {invoice.invoice_id: Account(invoice) for invoice in facts.invoices}
+    accounts = {invoice.invoice_id: account_of(invoice) for invoice in facts.invoices}
     if facts.corrections:
         _correct(facts, accounts)
     for cancelled in facts.cancelled_invoices:
@@ -99,8 +103,9 @@ def accounts_of(facts: Facts) -> dict[str, Account]:
             account.principal = 0
     if facts.credit_notes:
         _credit(facts, accounts)
-    for account in accounts.values():
-        account.open = account.principal
+    if facts.corrections or facts.cancelled_invoices or facts.credit_notes:
+        for account in accounts.values():
+            account.open = account.principal
     if len(accounts) > 1:
         return {account.invoice.invoice_id: account for account in sorted(accounts.values(), key=lambda account: account.rank)}
     return accounts

@@ -3,7 +3,7 @@
 A zone is a name of the IANA database. Moments are microseconds since 1970, those that the engine compares with ticks milliseconds.
 """
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
@@ -94,11 +94,13 @@ def _working_day_number(calendar: WorkingDays, number: int, after: date) -> date
     return day
 
 
-def after_unheld_days(start: date, days: int, spans: Iterable[HoldSpan]) -> date | None:
+def after_unheld_days(start: date, days: int, spans: Sequence[HoldSpan]) -> date | None:
     """The first day x with `days` unheld days in [start, x), or None if a hold without end comes before.
 
     A day that several holds cover counts once (`spans` may overlap, in any order).
     """
+    if not spans:
+        return start + timedelta(days=days)
     day, left = start, days
     for begin, end in sorted(spans, key=lambda span: span[0]):
         if end is not None and end <= day:

@@ -1,9 +1,9 @@
 """The ladder: which receivables are overdue, where they stand, and when the next step is to be taken (`escalation.md` 3 and 4)."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 
+from msgspec import Struct
 from msgspec.structs import replace
 
 from schemas.policy import Step
@@ -18,8 +18,7 @@ from streams.escalation.state import FREE, Contract, Standing
 _NEW = Standing("")
 
 
-@dataclass(frozen=True, slots=True)
-class Position:
+class Position(Struct, frozen=True, eq=False):
     """A receivable on the ladder. `due` is its due day moved to a working day, and to the day it was reopened."""
 
     account: Account
@@ -36,8 +35,7 @@ class Position:
         return (self.due, self.account.invoice.issued_on, self.account.invoice.invoice_id)
 
 
-@dataclass(frozen=True, slots=True)
-class View:
+class View(Struct, frozen=True, eq=False):
     """A contract on one local day. `held` are the receivables that would be overdue but for a hold of their own; both in order."""
 
     day: date
@@ -45,6 +43,8 @@ class View:
     spans: tuple[Span, ...]
     overdue: tuple[Position, ...]
     held: tuple[Position, ...]
+    overdue_amount: int
+    """Principal overdue, minor units."""
     upcoming: date | None
     """The earliest day on which something that is open becomes overdue."""
     starts_on: date | None = None
@@ -54,11 +54,6 @@ class View:
     def active(self) -> tuple[Position, ...]:
         """What counts for rung and dunning level: the overdue ones; if there are none, those held by themselves."""
         return self.overdue or self.held
-
-    @property
-    def overdue_amount(self) -> int:
-        """Principal overdue, minor units."""
-        return sum(position.account.open for position in self.overdue)
 
     @property
     def held_day(self) -> bool:
@@ -71,6 +66,7 @@ def view(key: str, contract: Contract, books: Books, spans: tuple[Span, ...], ru
     standings = {standing.invoice_id: standing for standing in contract.standings}
     overdue: list[Position] = []
     held: list[Position] = []
+    overdue_amount = 0
     upcoming: date | None = None
     for invoice_id, account in books.accounts.items():
         standing = standings.get(invoice_id, _NEW)
@@ -80,14 +76,18 @@ def view(key: str, contract: Contract, books: Books, spans: tuple[Span, ...], ru
         if due >= day:
             upcoming = due + ONE_DAY if upcoming is None or due < upcoming else upcoming
         else:
-            side = held if covers_receivable(spans, invoice_id, day) else overdue
-            side.append(Position(account, due, standing.rung))
+            position = Position(account, due, standing.rung)
+            if spans and covers_receivable(spans, invoice_id, day):
+                held.append(position)
+            else:
+                overdue.append(position)
+                overdue_amount += account.open
     if len(overdue) > 1:
         overdue.sort(key=lambda position: position.order)
     if len(held) > 1:
         held.sort(key=lambda position: position.order)
     starts_on = start.first_step_on(rules, key, (position.due for position in overdue)) if rules.policy.starts_on else None
-    return View(day, books, spans, tuple(overdue), tuple(held), upcoming, starts_on)
+    return View(day, books, spans, tuple(overdue), tuple(held), overdue_amount, upcoming, starts_on)
 
 
 def due_day(account: Account, standing: Standing, rules: Rules) -> date:
@@ -108,6 +108,8 @@ def anchor(positions: Sequence[Position], steps: int) -> Position | None:
 
 def level(contract: Contract, positions: Sequence[Position]) -> int:
     """Highest level of a reminder of this cycle that covered one of these receivables; 0 if there was none."""
+    if not contract.reminders:
+        return 0
     ids = {position.invoice_id for position in positions}
     return max(
         (
@@ -119,8 +121,7 @@ def level(contract: Contract, positions: Sequence[Position]) -> int:
     )
 
 
-@dataclass(frozen=True, slots=True)
-class NextStep:
+class NextStep(Struct, frozen=True):
     """The step that comes next. `on` None: not reachable, because a hold has no end."""
 
     number: int
@@ -139,7 +140,7 @@ def next_step(contract: Contract, seen: View, rules: Rules) -> NextStep | None:
 
 
 def _step_on(contract: Contract, seen: View, rules: Rules, first: Position, number: int) -> date | None:
-    held = held_for(seen.spans, first.invoice_id)
+    held = held_for(seen.spans, first.invoice_id) if seen.spans else ()
     on = after_unheld_days(first.due, rules.day(number), held)
     if on is not None and contract.stepped_on is not None:
         spaced = after_unheld_days(contract.stepped_on, rules.day(number) - rules.day(number - 1), held)

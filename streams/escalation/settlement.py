@@ -9,16 +9,17 @@ An `Account` changes while its fold runs and not after; whoever gets `Books` onl
 
 from collections import deque
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field, replace
 from datetime import date
-from operator import itemgetter
+from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
-from streams.escalation.accounts import Account, Cost, accounts_of
+from msgspec import Struct, structs
+
+from streams.escalation.accounts import Account, Cost, account_of, accounts_of
 from streams.escalation.facts import AgencyPayment, Allocated, Chargeback, Facts, Invoice, Payment, Portion, ended
 from streams.escalation.state import Case, Fixed, Reminder
 
-_BY_DAY_KIND_AND_ID = itemgetter(0, 1, 2)
+_BY_DAY_KIND_AND_ID = attrgetter("day", "kind", "id")
 CLOSE, AGENCY_PAYMENT, CREDIT_NOTE, PAYMENT = "case.closed", "case.payment_received", "credit_note.issued", "payment.received"
 """Kinds of money. Within a day they settle in this order, that of their names."""
 
@@ -28,7 +29,7 @@ UNAUTHORISED = "MD01"
 DECEASED = "MD07"
 
 
-class Money(NamedTuple):
+class Money(Struct, frozen=True):
     """Something that settles; first what it is designated for, up to these amounts."""
 
     day: date
@@ -38,8 +39,7 @@ class Money(NamedTuple):
     designated: tuple[Allocated, ...] = ()
 
 
-@dataclass(slots=True)
-class Books:
+class Books(Struct, eq=False):
     """The result of a fold. `parts` says how much of each receivable a payment (kind, id) settled."""
 
     accounts: dict[str, Account]
@@ -48,7 +48,7 @@ class Books:
     credit: int = 0
     agency_balance: int = 0
     written_off: int = 0
-    parts: dict[tuple[str, str], dict[str, int]] = field(default_factory=dict)
+    parts: dict[tuple[str, str], dict[str, int]] = {}
     left_over: bool = False
     """Whether more came at any time than was owed then."""
 
@@ -58,7 +58,7 @@ class Books:
         return sum(parts.get(invoice_id, 0) for invoice_id in invoice_ids) if parts else 0
 
 
-class Ledger(NamedTuple):
+class Ledger(Struct, frozen=True):
     """What a fold is made of. `exempt` says whether a fee dated on a day is not owed for a receivable because of a hold."""
 
     facts: Facts
@@ -120,13 +120,13 @@ def with_invoice(ledger: Ledger, known: Books, invoice: Invoice) -> Books | None
 
     No money reaches it if it is the last in order, was not due when any came, and nothing was ever left over.
     """
-    facts, added = ledger.facts, Account(invoice)
+    facts, added = ledger.facts, account_of(invoice)
     last = next(reversed(known.accounts.values()), None)
     if known.left_over or (last is not None and last.rank > added.rank) or _is_meant(facts, invoice.invoice_id):
         return None
     if any(charges_fee(chargeback) for chargeback in facts.chargebacks) or not _all_before(ledger, invoice.due_on):
         return None
-    return replace(known, accounts={**known.accounts, invoice.invoice_id: added})
+    return structs.replace(known, accounts={**known.accounts, invoice.invoice_id: added})
 
 
 def _is_meant(facts: Facts, invoice_id: str) -> bool:
@@ -162,7 +162,7 @@ def _owed_costs(ledger: Ledger) -> list[Cost]:
     ]
     candidates += [(one.booked_on, True, one.chargeback_id, one) for one in unreversed(ledger.facts) if charges_fee(one)]
     costs: list[Cost] = []
-    for day, _, _, one in sorted(candidates, key=_BY_DAY_KIND_AND_ID) if candidates else ():
+    for day, _, _, one in sorted(candidates, key=itemgetter(0, 1, 2)) if candidates else ():
         invoice_id = reopened_by(ledger, one, costs) if isinstance(one, Chargeback) else _charged_for(ledger, one, costs)
         if invoice_id is not None:
             costs.append(Cost(invoice_id, day, one.fee))
@@ -394,7 +394,7 @@ def _settle(ledger: Ledger, result: Books, ordered: Sequence[Account], money: Mo
         # What a designation left over settles in the order of the law, whatever was designated included.
         left -= _spread(result, ordered, money, left, money.day, ledger.principal_first)
     if left:
-        pool.append(money._replace(amount=left))
+        pool.append(structs.replace(money, amount=left))
         result.left_over = True
 
 
@@ -404,7 +404,7 @@ def _settle_from(pool: list[Money], result: Books, ordered: Sequence[Account], d
     for place, money in enumerate(pool):
         if money.amount:
             taken = _spread(result, ordered, money, money.amount, day, principal_first)
-            pool[place] = money._replace(amount=money.amount - taken)
+            pool[place] = structs.replace(money, amount=money.amount - taken)
 
 
 def _spread(result: Books, ordered: Sequence[Account], money: Money, amount: int, day: date, principal_first: bool) -> int:

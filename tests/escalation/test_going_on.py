@@ -38,11 +38,11 @@ def went_on(monkeypatch: pytest.MonkeyPatch) -> list[str]:
         return going_on
 
     def payment_compared(ledger: Ledger, known: Books, payment: Payment) -> Books | None:
-        after = ledger._replace(facts=replace(ledger.facts, payments=(*ledger.facts.payments, payment)))
+        after = replace(ledger, facts=replace(ledger.facts, payments=(*ledger.facts.payments, payment)))
         return compared("payment", with_payment(ledger, known, payment), after)
 
     def invoice_compared(ledger: Ledger, known: Books, invoice: Invoice) -> Books | None:
-        after = ledger._replace(facts=replace(ledger.facts, invoices=(*ledger.facts.invoices, invoice)))
+        after = replace(ledger, facts=replace(ledger.facts, invoices=(*ledger.facts.invoices, invoice)))
         return compared("invoice", with_invoice(ledger, known, invoice), after)
 
     monkeypatch.setattr(settlement, "with_payment", payment_compared)
