@@ -33,7 +33,8 @@ def stated(turn: Turn, data: billing.BalanceStatedData, time_us: int, event_id: 
 def open_on(turn: Turn, day: date) -> int:
     """Principal open at the end of that day (minor units), by what is known now and dated up to then."""
     ledger = turn.ledger
-    then = ledger._replace(
+    then = replace(
+        ledger,
         facts=_until(ledger.facts, day, turn.local_day),
         reminders=tuple(reminder for reminder in ledger.reminders if reminder.day <= day),
         fixed=tuple(fixed for fixed in ledger.fixed if fixed.day <= day),
