@@ -2,10 +2,15 @@
 
 A look-up first reads up to the end that the topic has at that moment, so that an address published before the handover is used by it. A
 record without a value erases the debtor here too.
+
+aiokafka's consumer reads in a task of its own; if that ever ends, `getmany` returns nothing for ever and says nothing. So a reader that
+does not get to an end that it should get to is made anew.
 """
 
 import asyncio
+import contextlib
 import logging
+from collections.abc import Mapping
 from typing import Final
 
 import aiokafka.errors as kafka_errors
@@ -20,6 +25,8 @@ log = logging.getLogger(__name__)
 
 _WAIT_MS: Final = 500
 _ASK_AGAIN_S: Final = 0.5
+STANDS_AFTER_S: Final = 15.0
+"""A reader that has not moved for so long although there is something to read is made anew; it goes on where it stands."""
 
 
 class DebtorMissing(Exception):
@@ -38,16 +45,17 @@ class Debtors:
     """`start` before use, `run` as a task beside it, `stop` afterwards."""
 
     def __init__(self, connection: Connection, client_id: str, partitions: int) -> None:
-        options = {**connection.options(client_id), "enable_auto_commit": False, "isolation_level": "read_committed"}
-        self._consumer = AIOKafkaConsumer(**options, auto_offset_reset="earliest")
+        self._options = {**connection.options(client_id), "enable_auto_commit": False, "isolation_level": "read_committed"}
+        self._consumer = self._reader()
         # On a connection of its own: a question would wait behind the reader's long poll, half a second a look-up.
-        self._asker = AIOKafkaConsumer(**options)
+        self._asker = AIOKafkaConsumer(**self._options)
         self._partitions = [TopicPartition(topics.DEBTORS, number) for number in range(partitions)]
         self._known: dict[bytes, tuple[bytes, codec.HeaderList]] = {}
         self._positions: dict[TopicPartition, int] = {}
         self._moved = asyncio.Condition()
         self._asking = asyncio.Lock()
         self._begun = self._answered = 0
+        self._stands = False
 
     def __len__(self) -> int:
         return len(self._known)
@@ -58,16 +66,20 @@ class Debtors:
         self._consumer.assign(self._partitions)
 
     async def stop(self) -> None:
-        await self._consumer.stop()
+        await self._stop_reader()
         await self._asker.stop()
 
     async def run(self) -> None:
         """Follow the topic."""
         while True:
             try:
-                await self._read()
-            except kafka_errors.KafkaError as error:
+                if self._stands:
+                    await self._begin_anew()
+                async with asyncio.timeout(STANDS_AFTER_S):
+                    await self._read()
+            except (kafka_errors.KafkaError, TimeoutError) as error:
                 log.warning("%s can't be read for now: %r", topics.DEBTORS, error)
+                self._stands = True
                 await asyncio.sleep(_ASK_AGAIN_S)
 
     async def find(self, key: str) -> DebtorDescribedData:
@@ -92,9 +104,40 @@ class Debtors:
             self._begun += 1
             this = self._begun
             ends = await self._ends()
-            async with self._moved:
-                await self._moved.wait_for(lambda: all(self._positions.get(part, 0) >= end for part, end in ends.items()))
+            while not await self._reached(ends):
+                pass
             self._answered = this
+
+    async def _reached(self, ends: Mapping[TopicPartition, int]) -> bool:
+        """Whether the reader gets there while it moves."""
+        before = self._positions
+        try:
+            async with asyncio.timeout(STANDS_AFTER_S), self._moved:
+                await self._moved.wait_for(lambda: all(self._positions.get(part, 0) >= end for part, end in ends.items()))
+        except TimeoutError:
+            if self._positions == before:
+                log.warning("%s was not read on for %.0f s; its reader is made anew", topics.DEBTORS, STANDS_AFTER_S)
+                self._stands = True
+            return False
+        return True
+
+    def _reader(self) -> AIOKafkaConsumer:
+        return AIOKafkaConsumer(**self._options, auto_offset_reset="earliest")
+
+    async def _stop_reader(self) -> None:
+        with contextlib.suppress(kafka_errors.KafkaError):
+            await self._consumer.stop()
+        await self._consumer._client.close()  # where the reader's task has failed, `stop` raises and leaves this undone
+
+    async def _begin_anew(self) -> None:
+        """A new reader, where the old one stood. Raises KafkaError."""
+        await self._stop_reader()
+        self._consumer = self._reader()
+        await self._consumer.start()
+        self._consumer.assign(self._partitions)
+        for part, position in self._positions.items():
+            self._consumer.seek(part, position)
+        self._stands = False
 
     async def _ends(self) -> dict[TopicPartition, int]:
         while True:
