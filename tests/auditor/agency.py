@@ -130,8 +130,7 @@ def _close(contract: Contract, case: Handover, event: replies.CaseClosed) -> Non
         _settle(contract, case, mine, event, view)
     elif event.data.reason == "recalled":
         contract.waiting.update(dict.fromkeys(mine, Waiting("recalled", case.handover_id)))
-        if any(view.books.open(one) > 0 for one in mine):
-            contract.attention.raise_("recalled")
+        contract.follow_recalled(view)
     else:
         contract.exhausted.update(mine)
     if with_status:

@@ -309,11 +309,16 @@ class Contract:
         attention.follow("own_error", days.own_errors(self.facts, view.day))
         attention.follow("dispute_upheld", days.upheld_in_force(self.facts, view.day))
         attention.follow("payout_unmatched", {"balance"} if money.agency_balance(self.facts, self.decided) < 0 else set())
-        waiting = WAITING - {"rejected"} if self.status == "Rejected" else WAITING
-        attention.end(*(name for name in waiting if not self.still_wait(view, name)))
+        self.follow_recalled(view)
+        if self.status != "Rejected" and not self.still_wait(view, "rejected"):
+            attention.end("rejected")
         if any(view.rung(one) < len(view.policy.steps) for one in view.overdue()):
             attention.end("ladder_ended")
         agency.watch_answers(self, view)
+
+    def follow_recalled(self, view: View) -> None:
+        """`recalled` as long as they wait (section 6): again, too, when what was paid is open again."""
+        self.attention.follow("recalled", {"recalled"} if self.still_wait(view, "recalled") else set())
 
     def next_status(self, view: View) -> None:
         """What ends with the next change of status or attempt, but for what still waits."""

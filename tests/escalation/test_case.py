@@ -577,6 +577,18 @@ def test_a_rejected_handover_that_another_replaced_settles_nothing_of_it() -> No
     assert one.status["status"] == "Passed"
 
 
+def test_what_was_recalled_asks_for_a_person_again_when_it_is_open_again() -> None:
+    one = handed_over()
+    one.reply("case.closed", "2026-02-02", outcome="unsuccessful", reason="recalled")
+    one.invoice("R2", at="2026-02-03", due="2026-02-04", amount=3_000)
+    one.tick("2026-02-05")
+    assert [one.status[name] for name in ("status", "cycle", "attention")] == ["Due", 2, ["recalled"]]
+    one.pay("P1", "2026-02-06", 10_000, invoice_id="R1")
+    assert one.status["attention"] == []
+    one.event("payment.failed", "2026-02-07", payment_id="P1")
+    assert one.status["attention"] == ["recalled"]
+
+
 def test_what_waits_is_handed_over_again_though_only_costs_are_open() -> None:
     steps = [{"kind": "remind", "day": 5, "level": 1, "fee": {"EUR": 300}}, {"kind": "hand_over", "day": 10}]
     one = world(steps=steps, settlement="principal_first")
