@@ -66,12 +66,12 @@ class Benchmark:
         figures["fold of the counter"] = self._contestant("fold", processor="counter", **size)
         figures["engine, counter"] = self._contestant("engine", processor="counter", app="counter")
         figures["quixstreams, counter"] = self._quixstreams()
+        figures["recovery of the counter, memory"] = self._contestant("engine", processor="counter", app="counter", recovery=True)
+        figures["latency"] = self._latency()
+        figures["catching up, RocksDB"] = self._catching_up()
         figures["fold of the core"] = self._contestant("fold", processor="core", **size)
         figures["engine, core"] = self._contestant("engine", processor="core")
-        figures["recovery of the counter, memory"] = self._contestant("engine", processor="counter", app="counter", recovery=True)
         figures["recovery of the core, memory"] = self._contestant("engine", processor="core", recovery=True)
-        figures["catching up, RocksDB"] = self._catching_up()
-        figures["latency"] = self._latency()
         return figures | {"ratios": _ratios(figures)}
 
     async def _prepare(self) -> None:
@@ -108,6 +108,7 @@ class Benchmark:
         if done.returncode != 0:
             raise SystemExit(f"{name} failed:\n{done.stderr[-4000:]}")
         figures: Figures = json.loads(done.stdout.splitlines()[-1])
+        _console.print(figures)
         return figures
 
 

@@ -14,6 +14,8 @@ from bench.workload import counted
 
 WARM_UP_EVENTS = 200
 WITHIN_S = 60.0
+READY_WITHIN_S = 120.0
+PROBE = "probe"
 
 
 async def main() -> None:
@@ -24,12 +26,22 @@ async def main() -> None:
     await consumer.start()
     try:
         await consumer.seek_to_end()
+        await _answered(producer, consumer)
         waits_ms = await _measure(producer, consumer, asked["rate"], asked["events"])
     finally:
         await producer.stop()
         await consumer.stop()
     kept = sorted(waits_ms[WARM_UP_EVENTS:])
     tell(events=len(kept), p50_ms=_share(kept, 0.5), p99_ms=_share(kept, 0.99))
+
+
+async def _answered(producer: AIOKafkaProducer, consumer: AIOKafkaConsumer) -> None:
+    """Wait until the engine has started and has nothing left of earlier events."""
+    [probe] = counted(COUNTER_INPUT, 1, 1)
+    await producer.send(probe.topic, probe.value.replace(b"0" * 32, PROBE.encode()), probe.key)
+    async with asyncio.timeout(READY_WITHIN_S):
+        while msgspec.json.decode((await consumer.getone()).value)["event"] != PROBE:
+            pass
 
 
 async def _measure(producer: AIOKafkaProducer, consumer: AIOKafkaConsumer, rate: int, events: int) -> list[float]:
