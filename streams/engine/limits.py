@@ -30,7 +30,7 @@ class Limits:
     buffered_bytes: int = 4 << 20
     """Bytes of one input held unapplied by a partition before it is no longer asked for: 8 inputs of 50 partitions stay below 2 GB."""
     state_bytes: int = 900_000
-    """Encoded state of one key; the changelog takes 1 MiB a record. The event that would exceed it becomes a dead letter."""
+    """Encoded state of one key, and each output; a record takes 1 MiB. The event that would exceed it becomes a dead letter."""
     cached_states: int = 50_000
     """Decoded states a partition keeps, so that a hot key is not decoded at each event; 2 kB each makes 100 MB."""
     failures: int = 3
