@@ -70,15 +70,21 @@ def replay_files(paths: Sequence[Path], policies: Sequence[Policy], days: Days, 
     if twice:
         raise BadInput(f"--policy: {', '.join(sorted(twice))} is given twice; the name stands in the file (policy: …)")
     seen = Read()
+    events, debtors = read_events(paths, seen)
+    _refuse_early_end(seen, days.until)
+    wanted_key = None if key is None else key.encode()
+    wanted = [event for event in events if wanted_key is None or event.key in (None, wanted_key)]
+    return Told(replay(wanted, policies, days.until, days.tick, as_arrived=days.as_arrived), seen, debtors)
+
+
+def read_events(paths: Sequence[Path], seen: Read) -> tuple[list[Event], int]:
+    """The events in file order, and how many lines described debtors. Raises BadInput."""
     with LineFiles(paths) as files:
         found = list(event_lines.read(files, seen))
     wanted = [event_line for event_line in found if event_line.line.topic != topics.DEBTORS]
     if not wanted:
         raise BadInput("nothing to replay: there is no event in " + ", ".join(str(path) for path in paths))
-    _refuse_early_end(seen, days.until)
-    wanted_key = None if key is None else key.encode()
-    events = [event for event in _events(wanted) if wanted_key is None or event.key in (None, wanted_key)]
-    return Told(replay(events, policies, days.until, days.tick, as_arrived=days.as_arrived), seen, len(found) - len(wanted))
+    return list(_events(wanted)), len(found) - len(wanted)
 
 
 def _refuse_early_end(seen: Read, until: date) -> None:

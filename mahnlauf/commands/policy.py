@@ -7,12 +7,14 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
+from rich.table import Table
 
-from mahnlauf import moments, policy_preview
+from mahnlauf import moments, policy_backtest, policy_preview, policy_report
 from mahnlauf.configuration import apply_policy, policies_in_force, withdraw_policy
 from mahnlauf.connecting import connection
 from mahnlauf.failures import FINDINGS, BadInput
 from mahnlauf.policy_advice import advise
+from mahnlauf.policy_backtest import Measures, Span
 from mahnlauf.policy_file import read_policy, read_policy_with_lines
 from mahnlauf.policy_places import OnCluster, is_file, of_file
 from mahnlauf.policy_preview import Group, Plan
@@ -21,7 +23,7 @@ from mahnlauf.policy_text import as_file, differences
 from mahnlauf.progress import Advance, bars
 from mahnlauf.running import run
 from mahnlauf.settings import load
-from mahnlauf.telling import give_json, say
+from mahnlauf.telling import give_json, note, out, say
 from schemas.policy import Policy
 
 AsJson = Annotated[bool, typer.Option("--json", help="For a script.")]
@@ -209,3 +211,57 @@ def _after_last_tick(groups: list[Group]) -> date:
     if last is None:
         raise BadInput("--from is missing: no tick was ever applied on this cluster that would say which day it is")
     return last + timedelta(days=1)
+
+
+@app.command(epilog="Example: mahnlauf policy backtest today.yaml tomorrow.yaml --events last-year.jsonl.gz --html report.html")
+def backtest(
+    one: Annotated[Path, typer.Argument(help="A policy (YAML).", show_default=False)],
+    other: Annotated[Path, typer.Argument(help="The policy to compare it with.", show_default=False)],
+    events: Annotated[
+        list[Path], typer.Option("--events", help="Files of past events; may be repeated.", metavar="FILE", show_default=False)
+    ],
+    until: Annotated[
+        str | None, typer.Option(help="The last day, inclusive. Default: that of the last event.", metavar="YYYY-MM-DD")
+    ] = None,
+    tick: Annotated[str, typer.Option(help="Time of day of the one tick a day (UTC).", metavar="HH:MMZ")] = "12:00Z",
+    html: Annotated[Path | None, typer.Option("--html", help="Write a report with plots, one self-contained file.", metavar="FILE")] = None,
+    as_json: AsJson = False,
+) -> None:
+    """Compare two policies on past events: letters, fees, handovers, days to payment as they then happened, side by side.
+
+    The policies in the events are left out; each of the two counts for all tenants from the beginning. A backtest cannot know how
+    debtors would have reacted: it says so where it matters.
+    """
+    policies = [(str(path), read_policy(path)) for path in (one, other)]
+    with bars() as bar:
+        advance = bar("replaying")
+        past, span = policy_backtest.read(events, moments.day("--until", until) if until else None, moments.time_of_day("--tick", tick))
+        found: list[Measures] = []
+        for name, content in policies:
+            advance(len(found), len(policies))
+            found.append(policy_backtest.measure(name, past, content, span))
+    if html is not None:
+        _write(html, policy_report.html(found, span))
+    if as_json:
+        give_json(policy_report.as_data(found, span))
+    else:
+        _tell_backtest(found, span, html)
+
+
+def _write(path: Path, text: str) -> None:
+    try:
+        path.write_text(text, encoding="utf-8")
+    except OSError as error:
+        raise BadInput(f"--html {path}: cannot be written: {error.strerror or error}") from None
+
+
+def _tell_backtest(found: list[Measures], span: Span, html: Path | None) -> None:
+    table = Table(f"{span.first} to {span.until}", *(measures.name for measures in found), box=None)
+    for row in policy_report.rows(found):
+        table.add_row(*row)
+    out.print(table)
+    note("A backtest cannot know:")
+    for words in policy_backtest.CANNOT_KNOW:
+        note(f"- {words}")
+    if html is not None:
+        say(f"wrote {html}")
