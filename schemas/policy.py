@@ -8,6 +8,8 @@ from pydantic import AfterValidator, ConfigDict, Field, StringConstraints, model
 
 from schemas.fields import Count, Currency, Day, DebtorKind, Minor, Name, Ordinal, PaymentMethod, PositiveMinor, Value
 
+STEPS_MAX = 50
+"""Steps of a ladder: nobody is written to more often, and each is looked at with every receivable."""
 DAYS_MAX = 3_650
 """Longest span of days a policy may name: ten years, beyond every period of limitation it could mean."""
 
@@ -196,7 +198,7 @@ class Policy(Strict):
     forget_after: Annotated[int, Field(ge=14, le=1_200)] | None = None
     fresh_payments: Days | None = None
     answer_days: Days = 5
-    steps: Annotated[tuple[Step, ...], Field(max_length=50)]
+    steps: Annotated[tuple[Step, ...], Field(max_length=STEPS_MAX)]
 
     @model_validator(mode="after")
     def _ladder(self) -> Self:

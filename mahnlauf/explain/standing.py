@@ -171,10 +171,11 @@ def _hold(turn: Turn, span: Span) -> str:
 def _steps_taken(turn: Turn) -> Iterator[Reason]:
     contract = turn.contract
     for reminder in contract.reminders:
-        if reminder.cycle == contract.cycle:
+        if reminder.cycle == contract.cycle and reminder.level:
+            step = f"step {reminder.step}, a reminder" if reminder.step else "a reminder sent before the contract was taken over,"
             how = "skipped, or not delivered" if reminder.skipped else f"level {reminder.level}"
             fee = f", fee {money(reminder.fee, contract.currency)}" if reminder.fee and not reminder.skipped else ""
-            yield Reason(4, f"step {reminder.step}, a reminder on {day(reminder.day)}: {how}{fee}, for {', '.join(reminder.covered)}")
+            yield Reason(4, f"{step} on {day(reminder.day)}: {how}{fee}, for {', '.join(reminder.covered)}")
     if contract.stepped_on is not None and contract.status in LADDER:
         yield Reason(4, f"the last step of this cycle was on {day(contract.stepped_on)}; the next one keeps its distance from that day")
 

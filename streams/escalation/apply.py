@@ -17,6 +17,7 @@ from streams.escalation import (
     holds,
     intake,
     ladder,
+    moving_in,
     refresh,
     replies,
     signals,
@@ -143,7 +144,7 @@ def _clear(turn: Turn, data: instructions.AttentionClearedData) -> None:
         turn.set(unapplied=())
 
 
-_HANDLERS: dict[str, intake.Handler] = {**intake.HANDLERS, "balance.stated": balance.stated}
+_HANDLERS: dict[str, intake.Handler] = {**intake.HANDLERS, "balance.stated": balance.stated, "contract.taken_over": moving_in.take_over}
 
 _ORDERS: dict[str, Callable[[Turn, Any], None]] = {
     "handover.ordered": case.order_handover,

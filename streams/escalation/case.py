@@ -1,6 +1,6 @@
 """The case: handing over, what the agency answers, and what it must be told (`escalation.md` 6)."""
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 
 from msgspec.structs import replace
 
@@ -40,28 +40,38 @@ def hand_over(turn: Turn, invoice_ids: Sequence[str], to: str, level: int, rung:
         return False
     contract = turn.contract
     attempt = contract.attempt + 1
-    number = len(contract.cases)
     opened = Case(
         handover_id=handover_id(turn.key, contract.cycle, attempt),
         attempt=attempt,
         account=to,
-        invoice_ids=tuple(sorted(invoice_ids, key=lambda invoice_id: turn.books.accounts[invoice_id].rank)),
+        invoice_ids=ranked(turn, invoice_ids),
         status=statuses.TO_BE_PASSED,
         handed_over_on=turn.day,
-        reported=_known_parts(turn.books, invoice_ids),
+        reported=known_parts(turn.books, invoice_ids),
     )
     move(turn, trigger, level)
-    turn.set(
-        cases=(*contract.cases, opened),
-        attempt=attempt,
-        current=number,
-        calls=None,
-        handover_rung=rung,
-        standings=_placed(turn.contract.standings, invoice_ids, number),
-    )
+    begin(turn, opened, rung)
     evaluate(turn)
     tell.submit(turn, opened)
     return True
+
+
+def begin(turn: Turn, opened: Case, rung: int) -> None:
+    """From now on the contract stands in this case, at the rung it has."""
+    number = len(turn.contract.cases)
+    turn.set(
+        cases=(*turn.contract.cases, opened),
+        attempt=opened.attempt,
+        current=number,
+        calls=None,
+        handover_rung=rung,
+        standings=_placed(turn.contract.standings, opened.invoice_ids, number),
+    )
+
+
+def ranked(turn: Turn, invoice_ids: Iterable[str]) -> tuple[str, ...]:
+    """The receivables in the order in which they are settled, each once."""
+    return tuple(sorted(set(invoice_ids), key=lambda invoice_id: turn.books.accounts[invoice_id].rank))
 
 
 def _placed(standings: tuple[Standing, ...], invoice_ids: Sequence[str], number: int) -> tuple[Standing, ...]:
@@ -70,7 +80,7 @@ def _placed(standings: tuple[Standing, ...], invoice_ids: Sequence[str], number:
     return (*kept, *(Standing(one, place=IN_CASE, case=number) for one in invoice_ids if one not in known))
 
 
-def _known_parts(books: Books, invoice_ids: Sequence[str]) -> tuple[Reported, ...]:
+def known_parts(books: Books, invoice_ids: Sequence[str]) -> tuple[Reported, ...]:
     """What payments settled before the handover: the agency knows it from the open amounts it was given."""
     parts = ((money_id, books.part(PAYMENT, money_id, invoice_ids)) for kind, money_id in books.parts if kind == PAYMENT)
     return tuple(Reported(money_id, amount) for money_id, amount in sorted(parts) if amount)
@@ -166,7 +176,12 @@ def report(turn: Turn, payment_id: str) -> None:
         return
     for number, case in open_cases(turn):
         part = turn.books.part(PAYMENT, payment_id, receivables_of(turn, number))
-        known = next((one.amount for one in case.reported if one.payment_id == payment_id), 0)
+        known = next((one.amount for one in case.reported if one.payment_id == payment_id), None)
+        if known is None and case.adopted and payment.value_date <= case.handed_over_on:
+            # Of a case that was taken over the agency knows what had been paid by then, whenever we hear of it.
+            turn.set_case(number, reported=(*case.reported, Reported(payment_id, part)))
+            continue
+        known = known or 0
         if part == known or settled(case):
             continue
         if part > known and case.status in (statuses.TO_BE_PASSED, statuses.PASSED) and claim_of_now(turn, number) == 0:

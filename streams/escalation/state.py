@@ -98,6 +98,8 @@ class Case(Kept, frozen=True):
     close_reason: str | None = None
     recalls: tuple[Recall, ...] = ()
     reported: tuple[Reported, ...] = ()
+    adopted: bool = False
+    """Taken over as it stood on `handed_over_on`; somebody else had handed it over."""
     refreshed_on: date | None = None
     """Local day of the last question how it stands."""
 

@@ -97,7 +97,8 @@ def _fee_decided(turn: Turn, step: NextStep) -> bool:
     """Whether the fee of this step was decided for this invoice before, charged or not: parts of one invoice share a number."""
     accounts = turn.books.accounts
     key = step.anchor.account.invoice.fee_key
-    return any(reminder.step == step.number and accounts[reminder.anchor].invoice.fee_key == key for reminder in turn.contract.reminders)
+    decided = (reminder.anchor for reminder in turn.contract.reminders if reminder.step == step.number)
+    return any(anchor in accounts and accounts[anchor].invoice.fee_key == key for anchor in decided)
 
 
 def skip(turn: Turn, number: int | None) -> None:

@@ -12,7 +12,6 @@ NOT_SUPPORTED_YET = "not supported yet"
 
 EVENTS = frozenset(
     {
-        "contract.taken_over",
         "case.message_written",
         "case.question_answered",
     }

@@ -1,0 +1,169 @@
+"""Section 1: moving in with open dunning and with an open case."""
+
+from typing import Any
+
+import pytest
+
+from tests.escalation.harness import World, world
+
+
+def known(**changes: Any) -> World:
+    """Due 2026-01-19. Here reminders would be sent on 2026-01-24 and, with a fee, 2026-02-02; handover on 2026-02-18."""
+    one = world(**changes)
+    one.invoice()
+    return one
+
+
+def move_in(one: World, at: str, *receivables: dict[str, Any], case: dict[str, Any] | None = None, as_of: str | None = None) -> None:
+    more = {} if case is None else {"case": case}
+    one.event("contract.taken_over", at, as_of=as_of or at, receivables=list(receivables), **more)
+
+
+def reminded(invoice_id: str = "R1", rung: int = 1, level: int = 1, **more: Any) -> dict[str, Any]:
+    return {"invoice_id": invoice_id, "rung": rung, "level": level, **more}
+
+
+def open_case(status: str = "Accepted", **more: Any) -> dict[str, Any]:
+    return {"agency_account": "main", "case_id": "A1", "status": status, "invoice_ids": ["R1"], **more}
+
+
+def test_the_ladder_goes_on_where_it_stood() -> None:
+    one = known()
+    move_in(one, "2026-01-26", reminded(reminded_on=["2026-01-25"]))
+    assert [one.status[name] for name in ("status", "dunning_level", "rung", "next_step")] == ["Reminded", 1, 1, 2]
+    one.days("2026-01-26", "2026-02-20")
+    assert one.reminders == [("2026-02-03", 2)]  # nine days after the last one
+    assert one.history[-1] == ("2026-02-19", "ToBePassed")  # and sixteen days after that
+
+
+def test_one_day_may_be_said_without_a_list() -> None:
+    one = known()
+    move_in(one, "2026-01-26", reminded(reminded_on="2026-01-25"))
+    assert one.status["next_step_on"] == "2026-02-03"
+
+
+def test_without_a_day_the_next_step_keeps_its_distance_from_the_day_of_the_move() -> None:
+    one = known()
+    move_in(one, "2026-01-28", reminded(), as_of="2026-01-27")
+    assert (one.status["status"], one.status["next_step_on"]) == ("Reminded", "2026-02-05")
+
+
+def test_a_fee_charged_elsewhere_is_not_charged_again() -> None:
+    one = known()
+    move_in(one, "2026-02-03", reminded(rung=2, level=2, reminded_on=["2026-01-25", "2026-02-03"]))
+    assert one.status["costs"] == 0
+    one.event("invoice.corrected", "2026-02-04", invoice_id="R1", due_on="2026-03-01")  # the cycle ends
+    one.days("2026-02-04", "2026-03-20")
+    assert one.reminders == [("2026-03-06", 1), ("2026-03-15", 2)]
+    assert one.status["costs"] == 0
+
+
+def test_the_days_of_those_reminders_go_to_the_agency() -> None:
+    one = known()
+    move_in(one, "2026-02-03", reminded(rung=2, level=2, reminded_on=["2026-01-25", "2026-02-03"]))
+    one.days("2026-02-03", "2026-02-19")
+    claim = one.of("case.submit")[0].data["claims"][0]
+    assert (claim["reminded_on"], claim["default_on"]) == (["2026-01-25", "2026-02-03"], "2026-01-25")
+
+
+def test_what_comes_later_stands_where_it_stood() -> None:
+    one = world()
+    move_in(one, "2026-01-10", reminded("R2", reminded_on="2026-01-09"))
+    one.invoice("R2", at="2026-01-12", due="2026-01-12")
+    one.tick("2026-01-14")
+    assert (one.status["status"], one.status["rung"]) == ("Reminded", 1)
+    one.days("2026-01-15", "2026-01-26")
+    assert one.reminders == [("2026-01-26", 2)]
+
+
+def test_rungs_end_with_the_ladder() -> None:
+    one = known()
+    move_in(one, "2026-01-26", reminded(rung=7))
+    assert (one.status["rung"], one.status["attention"]) == (3, ["ladder_ended"])
+
+
+def test_once_the_cycle_has_begun_it_is_too_late() -> None:
+    one = known()
+    one.tick("2026-01-20")
+    move_in(one, "2026-01-21", reminded())
+    assert one.refused[0][0] == "cycle begun"
+    assert one.status["attention"] == ["unapplied_event"]
+
+
+def test_of_two_the_last_counts() -> None:
+    one = known()
+    move_in(one, "2026-01-12", reminded(level=2, rung=2, reminded_on="2026-01-11"))
+    move_in(one, "2026-01-13", reminded(level=1, rung=1, reminded_on="2026-01-11"))
+    one.tick("2026-01-20")
+    assert (one.status["dunning_level"], one.status["rung"]) == (1, 1)
+
+
+# --- with an open case
+
+
+def test_an_adopted_case_goes_on_without_being_submitted() -> None:
+    one = known()
+    move_in(one, "2026-02-20", reminded(rung=3, level=2), case=open_case(handover_id="H-77"))
+    assert [one.status[name] for name in ("status", "dunning_level", "rung", "handover_id", "case_id", "agency_account", "agency")] == [
+        *("Accepted", 2, 3, "H-77", "A1", "main", None)
+    ]
+    assert (one.history, one.commands) == ([("2026-02-20", "Accepted")], [])
+    one.reply("case.closed", "2026-03-01", handover_id="H-77", outcome="successful", reason="paid")
+    assert [status for _, status in one.history] == ["Accepted", "SuccessfullyClosed", "Clear"]
+    assert one.status["agency_balance"] == 10_000
+
+
+@pytest.mark.parametrize("status", ["ToBePassed", "Passed", "FirstDunningPhase", "SecondDunningPhase", "DebtCollection"])
+def test_every_open_status_is_taken_over(status: str) -> None:
+    one = known()
+    move_in(one, "2026-02-20", case=open_case(status))
+    assert (one.status["status"], one.commands) == (status, [])
+
+
+@pytest.mark.parametrize(
+    ("case", "reason"),
+    [
+        (open_case("Reminded"), "case not open"),
+        (open_case("UnsuccessfullyClosed"), "case not open"),
+        (open_case(invoice_ids=["R1", "R9"]), "unknown receivable"),
+        (open_case(invoice_ids=[]), "invalid"),
+    ],
+)
+def test_what_is_no_open_case_about_something_known_is_refused(case: dict[str, Any], reason: str) -> None:
+    one = known()
+    move_in(one, "2026-02-20", case=case)
+    assert one.refused[0][0] == reason
+    assert one.status["status"] == "Clear"
+
+
+def test_its_handover_has_our_id_where_none_is_told() -> None:
+    one, other = known(), known()
+    move_in(one, "2026-02-20", case=open_case())
+    other.days("2026-01-19", "2026-02-18")
+    assert one.status["handover_id"] == other.of("case.submit")[0].data["handover_id"]
+
+
+def test_what_was_paid_by_then_the_agency_knows() -> None:
+    one = known()
+    one.pay("P1", "2026-01-12", 1_000)
+    move_in(one, "2026-02-20", case=open_case())
+    one.pay("P2", "2026-02-18", 2_000, at="2026-02-21")
+    assert one.commands == []
+    one.pay("P3", "2026-02-22", 3_000)
+    one.event("chargeback.received", "2026-02-23", chargeback_id="B1", payment_id="P2", amount=2_000, booked_on="2026-02-23")
+    assert one.commands == [("case.report_payment", 3_000), ("case.report_payment", -2_000)]
+
+
+def test_what_is_not_in_the_case_waits() -> None:
+    one = known()
+    one.invoice("R2", due="2026-01-19", amount=500)
+    move_in(one, "2026-02-20", reminded(rung=3, level=2), reminded("R2"), case=open_case())
+    one.days("2026-02-20", "2026-03-20")
+    assert (one.reminders, one.status["status"]) == ([], "Accepted")
+
+
+def test_an_adopted_case_that_nobody_passes_on_is_noticed() -> None:
+    one = known()
+    move_in(one, "2026-02-20", case=open_case("ToBePassed"))
+    one.days("2026-02-20", "2026-02-27")
+    assert one.status["attention"] == ["not_passed"]
