@@ -65,7 +65,7 @@ class Outcome(NamedTuple):
 
 def _outcome(turn: Turn, refused: tuple[str, str] | None = None) -> Outcome:
     tell.status(turn)
-    returned = tuple((kept.original, reason, detail) for kept, reason, detail in turn.returned)
+    returned = tuple([(kept.original, reason, detail) for kept, reason, detail in turn.returned])
     return Outcome(turn.contract, tuple(turn.told), due_ms(turn), refused, returned)
 
 

@@ -36,7 +36,7 @@ class Span(NamedTuple):
 
 def spans(facts: Facts, local_day: LocalDay, transit_days: int) -> tuple[Span, ...]:
     """Every hold that covers at least one day."""
-    if not (facts.holds or facts.disputes or facts.chargebacks or facts.initiations or facts.occurrences):
+    if not (facts.holds or facts.disputes or facts.initiations or facts.occurrences or _holding(facts)):
         return ()
     released = ended(facts.releases)
     found = (
@@ -47,6 +47,10 @@ def spans(facts: Facts, local_day: LocalDay, transit_days: int) -> tuple[Span, .
         *_befallen(facts, local_day),
     )
     return tuple(span for span in found if span.end is None or span.end > span.begin)
+
+
+def _holding(facts: Facts) -> bool:
+    return any(hold_kind(one.reason_code) is not None for one in facts.chargebacks)
 
 
 def _placed(facts: Facts, local_day: LocalDay, released: dict[str, int]) -> Iterator[Span]:

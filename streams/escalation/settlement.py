@@ -245,8 +245,6 @@ def _taken_back(facts: Facts, invoice_id: str, time_us: int) -> bool:
 def _put_aside(ledger: Ledger, accounts: dict[str, Account], until: date | None) -> Iterator[Money]:
     """Take what was fixed from the accounts; like a payment it settles costs up to its day. Of a close, what exceeds a receivable that
     was lowered since flows on; a write-off was never money, so nothing of it does."""
-    if not (ledger.facts.write_offs or ledger.fixed):
-        return
     for aside in sorted(_set_aside(ledger), key=lambda aside: aside[:3]):
         if until is not None and aside.day > until:
             continue
@@ -364,7 +362,8 @@ def _fold(ledger: Ledger, costs: Sequence[Cost], until: date | None = None, befo
 
 
 def _apply_money(ledger: Ledger, result: Books, until: date | None, before: str | None) -> None:
-    moneys = [*_put_aside(ledger, result.accounts, until), *_moneys(ledger, result.accounts)]
+    moneys = list(_put_aside(ledger, result.accounts, until)) if ledger.facts.write_offs or ledger.fixed else []
+    moneys.extend(_moneys(ledger, result.accounts))
     ordered = tuple(result.accounts.values())
     owed_on = deque(sorted({day for account in ordered for day, _ in account.costs}) if result.costs else ())
     pool: list[Money] = []

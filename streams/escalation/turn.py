@@ -5,6 +5,7 @@ so that nothing is worked out twice while nothing changed. It lives for one appl
 """
 
 from datetime import date
+from functools import lru_cache
 from typing import Any
 
 from msgspec.structs import replace
@@ -22,6 +23,10 @@ from streams.escalation.state import Case, Contract, Unpriced
 from streams.escalation.statuses import CLIMBING
 
 DECIDES_MONEY = frozenset({"facts", "reminders", "cases", "fixed"})
+
+
+_day_of_tick = lru_cache(maxsize=1024)(local_day)
+"""Many contracts ask between two ticks."""
 
 
 class Refused(Exception):
@@ -128,7 +133,7 @@ class Turn:
     @property
     def first_day(self) -> date:
         """The earliest local day that a tick to come may have: ticks don't go back, but the contract may be ahead of them."""
-        return min(self.day, local_day(self._shared.last_tick_us, self.terms.place))
+        return min(self.day, _day_of_tick(self._shared.last_tick_us, self.terms.place))
 
     @property
     def stated(self) -> tuple[Span, ...]:
