@@ -11,7 +11,7 @@ from mahnlauf.explain.words import money
 from schemas import topics
 from schemas.timers import ClockTicked, ClockTickedData
 from streams.engine.protocol import Applied, Keyed, Output, Record
-from streams.escalation import outputs
+from streams.escalation import outputs, supported
 from streams.escalation.calendar import local
 from streams.escalation.settings import Shared
 from streams.escalation.state import Contract
@@ -22,6 +22,7 @@ from streams.processor import EscalationProcessor
 AHEAD: Final = timedelta(days=400)
 """As far as it is looked ahead: longer than any ladder that is meant seriously."""
 TICKS_MAX: Final = 1_000
+PROMISE: Final = timedelta(days=14)
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _SOURCE: Final = "/mahnlauf/explain"
 _NOT_NOW: Final = "refused: "
@@ -76,7 +77,8 @@ def _tick(processor: EscalationProcessor, shared: Shared, key: str, state: Contr
 
 def what_if(found: Found, turn: Turn) -> list[WhatIf]:
     """What the things that a caller or a colleague may do would change, today."""
-    return [WhatIf(cause, _effect(found, topic, kind, data)) for cause, topic, kind, data in _causes(turn)]
+    causes = (cause for cause in _causes(turn) if cause[2] not in supported.EVENTS)
+    return [WhatIf(cause, _effect(found, topic, kind, data)) for cause, topic, kind, data in causes]
 
 
 def _causes(turn: Turn) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
@@ -85,6 +87,12 @@ def _causes(turn: Turn) -> Iterator[tuple[str, str, str, dict[str, Any]]]:
     if owed and turn.contract.currency:
         paid = {"payment_id": "explain", "amount": owed, "currency": turn.contract.currency, "value_date": today}
         yield f"{money(owed, turn.contract.currency)} arrives today: all that is due", topics.PAYMENTS, "payment.received", paid
+    if owed and status in CLIMBING and turn.contract.currency:
+        sent = {"payment_id": "explain", "amount": owed, "currency": turn.contract.currency}
+        yield "a payment is announced as under way", topics.PAYMENTS, "payment.initiated", sent
+        promise = {"due_on": (turn.day + PROMISE).isoformat(), "amount": owed}
+        plan = {"plan_id": "explain", "instalments": [promise]}
+        yield f"the debtor promises to pay within {PROMISE.days} days", topics.CONTRACTS, "payment_plan.agreed", plan
     if status in (*CLIMBING, *OPEN):
         yield "the debtor disputes the claim", topics.CONTRACTS, "dispute.opened", {"dispute_id": "explain"}
     if status in CLIMBING:

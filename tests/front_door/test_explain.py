@@ -89,6 +89,8 @@ def test_a_contract_on_the_ladder_is_explained_with_its_due_days_steps_and_dista
     assert changes["86.50 EUR arrives today: all that is due"] == "Reminded → Clear"
     assert changes["the debtor disputes the claim"] == "Reminded → Held, level 2"
     assert "handed over to account main: 84.00 EUR" in changes["a colleague orders the handover"]
+    assert changes["a payment is announced as under way"] == "Reminded → Held, level 2"
+    assert changes["the debtor promises to pay within 14 days"] == "Reminded → Held, level 2"
 
 
 def test_a_hold_says_from_when_until_when_and_that_its_days_do_not_count(folder: Path) -> None:
