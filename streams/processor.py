@@ -158,7 +158,8 @@ class _Envelope(msgspec.Struct):
 
 
 def _output(key: bytes, tenant: str, subject: str, told: Told) -> Output:
-    value = _ENCODER.encode(_Envelope("1.0", told.id, SOURCE, moment(told.time_us), subject, tenant, told.kind, told.data))
+    envelope = None if told.data is None else _Envelope("1.0", told.id, SOURCE, moment(told.time_us), subject, tenant, told.kind, told.data)
+    value = None if envelope is None else _ENCODER.encode(envelope)
     return Output(outputs.TOPICS[told.kind], key, value, told.time_us // 1000, latest_only=told.kind == outputs.STATUS)
 
 

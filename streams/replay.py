@@ -287,7 +287,10 @@ class _Partition:
 
     def _tell(self, output: Output) -> None:
         if output.topic == topics.CASE_STATUS and output.key is not None:
-            self._result.case_status[output.key] = output
+            if output.value is None:
+                self._result.case_status.pop(output.key, None)
+            else:
+                self._result.case_status[output.key] = output
         else:
             name = DEAD_LETTERS if output.topic.endswith(topics.DEAD_LETTERS_SUFFIX) else output.topic
             self._result.outputs.setdefault(name, []).append(output)

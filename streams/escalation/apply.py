@@ -14,6 +14,7 @@ from streams.escalation import (
     calls,
     case,
     confirmation,
+    forgetting,
     holds,
     intake,
     ladder,
@@ -123,6 +124,7 @@ def _admit(turn: Turn, topic: str, event: Any, time_us: int, recognised: Recogni
     if turn.contract.cases:
         _tell_agency(turn, books, event)
     _end_unapplied(turn)
+    turn.set(heard_us=max(turn.contract.heard_us, time_us))
 
 
 def _refuse(shared: Shared, key: str, contract: Contract | None, evaluated: Turn | None, refusal: Refused) -> Outcome:
@@ -248,6 +250,8 @@ def visit(shared: Shared, key: str, contract: Contract, now_us: int) -> Outcome:
     """Apply a tick. If it touches nothing, the contract stays the same object."""
     turn = Turn(shared, key, contract, max(contract.clock_us, now_us), TICK, as_of_us=now_us)
     steps.tick(turn, now_us)
+    if forgetting.is_over(turn):
+        return Outcome(None, (*turn.told, forgetting.tombstone(turn)), None)
     tell.status(turn)
     if not turn.told:
         return Outcome(contract, (), due_ms(turn))

@@ -71,12 +71,12 @@ TOPICS = {
 
 
 class Told(NamedTuple):
-    """One output. `data` has the keys of its schema in their order; `time_us` is the contract clock."""
+    """One output. `data` has the keys of its schema in their order, None is a tombstone; `time_us` is the contract clock."""
 
     kind: str
     id: str
     time_us: int
-    data: dict[str, Any]
+    data: dict[str, Any] | None
 
 
 def counted(ordinals: tuple[int, ...], kind: str) -> tuple[tuple[int, ...], int]:

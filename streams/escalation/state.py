@@ -237,6 +237,8 @@ class Contract(Kept, frozen=True):
 
     plan_notices: tuple[PlanNotice, ...] = ()
     balance: Stated | None = None
+    heard_us: int = 0
+    """The largest `time` of an event; the clock also goes on with ticks."""
 
     @property
     def case(self) -> Case | None:

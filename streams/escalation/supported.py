@@ -22,7 +22,6 @@ POLICY_KEYS = (
     "interest",
     "breathing_space",
     "refresh_at",
-    "forget_after",
 )
 """Keys of a policy that may only have their defaults."""
 

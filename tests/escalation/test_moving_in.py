@@ -15,7 +15,7 @@ def known(**changes: Any) -> World:
 
 
 def move_in(one: World, at: str, *receivables: dict[str, Any], case: dict[str, Any] | None = None, as_of: str | None = None) -> None:
-    more = {} if case is None else {"case": case}
+    more: dict[str, Any] = {} if case is None else {"case": case}
     one.event("contract.taken_over", at, as_of=as_of or at, receivables=list(receivables), **more)
 
 

@@ -163,7 +163,6 @@ def test_the_same_version_again_changes_nothing_and_another_content_is_refused()
     ("changes", "key"),
     [
         ({"interest": {"kind": "statutory"}}, "interest"),
-        ({"forget_after": 36}, "forget_after"),
     ],
 )
 def test_what_a_policy_asks_for_too_early_is_refused_by_its_key(changes: dict[str, Any], key: str) -> None:
