@@ -152,8 +152,8 @@ def test_a_failure_of_the_rules_buries_its_record_and_the_rest_goes_on(monkeypat
 
 
 def test_a_policy_that_asks_for_too_much_is_refused() -> None:
-    with pytest.raises(SettingsRefused, match="win_back"):
-        replay([invoice()], [Policy.model_validate_json(json.dumps({**LADDER, "win_back": {"days_after": 3}}))], date(2026, 1, 6))
+    with pytest.raises(SettingsRefused, match="interest"):
+        replay([invoice()], [Policy.model_validate_json(json.dumps({**LADDER, "interest": {"kind": "statutory"}}))], date(2026, 1, 6))
 
 
 def test_nothing_but_settings_is_nothing() -> None:
