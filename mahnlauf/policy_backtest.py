@@ -24,12 +24,16 @@ from streams.engine.protocol import Output
 from streams.replay import Event, Replayed, replay
 
 CLEAR: Final = "Clear"
+BEGINNINGS: Final = ("Due", "Held")
+"""Where a contract goes on from a case whose receivables are done with."""
+CHANGE: Final = "case_history.recorded"
 NOTHING_SENT: Final = "nothing sent"
 CANNOT_KNOW: Final = (
     "How debtors would have reacted. Payments, disputes and returned debits are those that then happened, after the letters that were then "
     "sent: a letter earlier or later might have changed them.",
-    "So days to payment hardly differ between the two, and `paid after` says how far a policy had gone when the payment came, not that a "
-    "step brought it.",
+    "So days to payment differ between the two only by what the policies bring themselves: a fee that stays open, a small rest that is below "
+    "the minimum on the ladder but not at the agency. `paid after` says how far a policy had gone when the payment came, not that a step "
+    "brought it.",
     "What the agency would have done. Its answers in the events belong to the handovers of then; where a policy hands over at another "
     "time, or not at all, they meet no handover or another one.",
     "What happened after the last day of the events: what was sent late is still unpaid in both.",
@@ -51,11 +55,11 @@ class Measures:
     fees: Counter[str] = field(default_factory=Counter)
     """Fees of steps that were decided, whether they were paid or not."""
     days_to_payment: list[int] = field(default_factory=list)
-    """From the day a contract left Clear to the day it was back, each time."""
+    """From the day a contract left Clear to the day it was back (paid, or less left than the minimum) or its case was recalled as paid."""
     paid_after: Counter[str] = field(default_factory=Counter)
-    """What had been sent last when it was back in Clear."""
+    """What had been sent last when it was paid."""
     unpaid: int = 0
-    """Contracts that are not in Clear at the end."""
+    """Escalated contracts of which something is open at the end."""
     dead_letters: int = 0
 
     @property
@@ -133,7 +137,6 @@ def _count(name: str, replayed: Replayed) -> Measures:
     sent = _count_sent(found, replayed)
     _count_payments(found, replayed, sent)
     for state in replayed.states.values():
-        found.unpaid += state.status != CLEAR
         for reminder in state.reminders:
             if reminder.fee and not reminder.skipped:
                 found.fees[state.currency or ""] += reminder.fee
@@ -157,15 +160,29 @@ def _count_sent(found: Measures, replayed: Replayed) -> dict[bytes | None, list[
 def _count_payments(found: Measures, replayed: Replayed, sent: dict[bytes | None, list[tuple[datetime, str]]]) -> None:
     since: dict[bytes | None, datetime] = {}
     escalated: set[bytes | None] = set()
-    for output, told in _read(replayed, topics.CASE_HISTORY):
-        if told.data["to"] != CLEAR:
-            since.setdefault(output.key, told.time)
-            escalated.add(output.key)
-        elif output.key in since:
-            began = since.pop(output.key)
-            found.days_to_payment.append((told.time - began).days)
-            found.paid_after[_last(sent.get(output.key, []), began, told.time)] += 1
+    for output, told in sorted(_read(replayed, topics.CASE_HISTORY, topics.COMMANDS), key=lambda read: read[1].time):
+        key = output.key
+        if _is_paid(told):
+            if key in since:
+                began = since.pop(key)
+                found.days_to_payment.append((told.time - began).days)
+                found.paid_after[_last(sent.get(key, []), began, told.time)] += 1
+        elif told.type == CHANGE and (told.data["from"] == CLEAR or told.data["to"] in BEGINNINGS):
+            since.setdefault(key, told.time)
+            escalated.add(key)
     found.escalated = len(escalated)
+    found.unpaid = sum(_open_amount(replayed.case_status[key]) > 0 for key in escalated if key in replayed.case_status)
+
+
+def _is_paid(told: _Told) -> bool:
+    """Back in Clear; or paid in full while the agency had the case, and only its answer is awaited."""
+    if told.type == CHANGE:
+        return bool(told.data["to"] == CLEAR)
+    return told.type == "case.recall" and bool(told.data["reason"] == "paid")
+
+
+def _open_amount(status: Output) -> int:
+    return int(_told.decode(status.value or b"").data["open_amount"])
 
 
 def _last(sent: list[tuple[datetime, str]], began: datetime, ended: datetime) -> str:

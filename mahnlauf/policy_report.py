@@ -30,7 +30,7 @@ def rows(found: Sequence[Measures]) -> list[tuple[str, ...]]:
     table += [("fees of steps", *(_amounts(one.fees) for one in found)), ("handed over", *(_amounts(one.handed_over) for one in found))]
     table += [(f"days to payment, {percent} % within", *(_days(one.percentile(percent)) for one in found)) for percent in (50, 90)]
     table += [(f"paid after {kind}", *(f"{one.paid_after[kind]:,}" for one in found)) for kind in _paid_after(found)]
-    table.append(("not paid at the end", *(f"{one.unpaid:,}" for one in found)))
+    table.append(("something open at the end", *(f"{one.unpaid:,}" for one in found)))
     return table
 
 

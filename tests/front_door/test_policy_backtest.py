@@ -92,6 +92,16 @@ def test_the_slow_policy_counted_by_hand(folder: Path) -> None:
     assert sorted(found.days_to_payment) == [4, 13]
 
 
+def test_what_is_paid_while_the_agency_has_it_is_paid_although_no_agency_answers(folder: Path) -> None:
+    """The quick policy hands over on the 30th; the slow one reminds in between. C-5 pays on the 5th of February, with the fee."""
+    with (folder / "past.jsonl").open("a") as file:
+        file.writelines(json.dumps(line) + "\n" for line in (_invoice("C-5"), _paid("C-5", "2026-02-05", 10_250)))
+    quick, slow = _measured(folder, "quick"), _measured(folder, "slow")
+    assert sorted(quick.days_to_payment) == sorted(slow.days_to_payment) == [4, 13, 24]
+    assert (quick.paid_after["handover"], slow.paid_after["handover"], slow.paid_after["reminder 1"]) == (1, 0, 2)
+    assert (quick.unpaid, slow.unpaid) == (1, 1)
+
+
 def test_the_policies_of_the_events_do_not_count(folder: Path) -> None:
     """The file's own policy has no steps; were it followed, nothing would be sent."""
     configured = json.dumps(
