@@ -156,5 +156,13 @@ def test_a_policy_that_asks_for_too_much_is_refused() -> None:
         replay([invoice()], [Policy.model_validate_json(json.dumps({**LADDER, "interest": {"kind": "statutory"}}))], date(2026, 1, 6))
 
 
+def test_a_forgotten_contract_leaves_its_history_alone() -> None:
+    forgetful = Policy.model_validate_json(json.dumps({**LADDER, "forget_after": 14}))
+    result = replay([invoice(), payment("2026-01-12")], [forgetful], date(2027, 3, 12))
+    assert (result.contracts, result.sorted_status()) == (0, [])
+    assert len(result.outputs[topics.CASE_HISTORY]) == 2
+    assert replay([invoice(), payment("2026-01-12")], [forgetful], date(2027, 3, 11)).contracts == 1
+
+
 def test_nothing_but_settings_is_nothing() -> None:
     assert replay([policy_applied(None, 1)], [], date(2026, 1, 6)).contracts == 0
