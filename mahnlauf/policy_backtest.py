@@ -32,8 +32,8 @@ CANNOT_KNOW: Final = (
     "How debtors would have reacted. Payments, disputes and returned debits are those that then happened, after the letters that were then "
     "sent: a letter earlier or later might have changed them.",
     "So days to payment differ between the two only by what the policies bring themselves: a fee that stays open, a small rest that is "
-    "below the minimum on the ladder but not at the agency. `paid after` says how far a policy had gone when the payment came, not that a step "
-    "brought it.",
+    "below the minimum on the ladder but not at the agency. `paid after` says how far a policy had gone when the payment came, not that a "
+    "step brought it.",
     "What the agency would have done. Its answers in the events belong to the handovers of then; where a policy hands over at another "
     "time, or not at all, they meet no handover or another one.",
     "What happened after the last day of the events: what was sent late is still unpaid in both.",
