@@ -63,3 +63,15 @@ def test_the_life_of_every_day_goes_on(went_on: list[str]) -> None:
         one.pay(f"P{month}", f"2026-0{month}-10", 1_000, invoice_id=f"R{month}")
     assert went_on == ["payment", *["invoice", "payment"] * 5]
     assert (one.status["open_amount"], one.status["credit"]) == (0, 0)
+
+
+def test_a_receivable_that_was_due_when_money_came_is_folded_anew(went_on: list[str]) -> None:
+    """It comes late: the payment settled costs that its principal goes before."""
+    one = world(settlement="principal_first")
+    one.invoice("R1")
+    one.days("2026-01-19", "2026-02-02")
+    one.pay("P1", "2026-02-10", 10_100)
+    assert (one.status["open_amount"], one.status["costs"]) == (0, 150)
+    one.invoice("R2", at="2026-02-11", due="2026-02-05", amount=1_000)
+    assert (one.status["open_amount"], one.status["costs"]) == (900, 250)
+    assert went_on == ["payment"]
