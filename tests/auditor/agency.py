@@ -250,6 +250,8 @@ def _what_changed(contract: Contract, case: Handover, fact: Fact[Any], before: V
         return "disputed" if not over and (event.data.invoice_id is None or event.data.invoice_id in case.invoice_ids) else None
     if isinstance(event, billing.DisputeResolved):
         return _dispute_ended(contract, case, fact)
+    if isinstance(event, (billing.InsolvencyOpened, billing.DebtorDeceased)):
+        return "insolvency" if isinstance(event, billing.InsolvencyOpened) else "deceased"
     if isinstance(event, billing.InvoiceWrittenOff):
         moved = before.books.written_off != now.books.written_off
         return "claim_changed" if moved and event.data.invoice_id in case.invoice_ids else None

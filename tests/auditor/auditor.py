@@ -6,7 +6,7 @@ from typing import Any
 
 from schemas import topics
 from schemas.codec import UnknownType, Unreadable, decode
-from schemas.timers import ClockTicked, PolicyApplied, TenantConfigured
+from schemas.timers import ClockTicked, PaymentsImported, PolicyApplied, TenantConfigured
 from tests.auditor.case import Contract
 from tests.auditor.settings import Settings
 
@@ -50,6 +50,9 @@ class Auditor:
             self.settings.apply(event.data.tenant, event.data.content)
         elif isinstance(event, TenantConfigured):
             self.settings.tenants[event.data.tenant] = event.data
+        elif isinstance(event, PaymentsImported):
+            known = self.settings.payments_until
+            known[event.data.tenant] = max(event.data.until, known.get(event.data.tenant, event.data.until))
         elif isinstance(event, ClockTicked) and (self.last_tick is None or event.data.now >= self.last_tick):
             self.last_tick = event.data.now
             for key in sorted(self.contracts):

@@ -8,10 +8,10 @@ from datetime import date, datetime
 from typing import Any
 from zoneinfo import available_timezones
 
-from schemas import billing, instructions, topics
+from schemas import billing, topics
 from schemas.envelope import ContractEnvelope
 from schemas.policy import Policy
-from tests.auditor import agency, climb, days, ladder, money, outputs, placement, readings
+from tests.auditor import agency, beside, climb, days, ladder, money, outputs, people, plans, readings, waits
 from tests.auditor import facts as known
 from tests.auditor.attention import UNTIL_NEXT_STATUS, WAITING, Attention
 from tests.auditor.days import Hold
@@ -51,8 +51,16 @@ class Contract:
         self.exhausted: set[str] = set()
         self.waiting: dict[str, Waiting] = {}
         self.reopened_on: dict[str, date] = {}
+        self.country: str | None = None
+        self.debtor_kind = "consumer"
+        self.plans_told: set[str] = set()
+        self.instalments_told: set[tuple[str, int]] = set()
+        self.approvals: list[waits.Approval] = []
+        self.signals: dict[str, set[str]] = {}
+        self.calling: beside.Calling | None = None
+        self.reset_on: date | None = None
         self._worked_out_for: object = None
-        self._last_worked_out: tuple[dict[str, Receivable], list[Hold], money.Books]
+        self._last_worked_out: tuple[dict[str, Receivable], list[Hold], money.Books, list[plans.Plan]]
 
     # --- what is true now
 
@@ -77,19 +85,29 @@ class Contract:
 
     def view(self, day: date) -> View:
         policy = self.policy()
-        here, holds, books = self._worked_out(policy.settlement == "principal_first")
-        return View(day, policy, self.currency, here, books, holds, self.reopened_on, self._away(), self.cycle, self.steps)
+        here, holds, books, agreed = self._worked_out(policy)
+        reopened, away = self.reopened_on, self._away()
+        return View(self.key, day, policy, self.currency, here, books, holds, reopened, away, self.cycle, self.steps, agreed)
 
-    def _worked_out(self, principal_first: bool) -> tuple[dict[str, Receivable], list[Hold], money.Books]:
+    def _worked_out(self, policy: Policy) -> tuple[dict[str, Receivable], list[Hold], money.Books, list[plans.Plan]]:
         """Worked out from the facts; kept only until there is another fact or decision, since ticks are many and bring none."""
         decided = self.decided
         counts = (len(decided.fees), len(decided.write_offs), len(decided.closes), len(decided.agency_payments))
-        version = (len(self.facts.accepted), len(self.facts.of(billing.InvoiceIssued)), counts, principal_first)
+        asked = (policy.settlement, policy.transit_days, policy.plan_grace_days)
+        version = (len(self.facts.accepted), len(self.facts.of(billing.InvoiceIssued)), counts, asked)
         if version != self._worked_out_for:
-            holds = days.holds(self.facts)
-            books = money.books_now(self.facts, decided, holds, principal_first)
-            self._worked_out_for, self._last_worked_out = version, (known.receivables(self.facts), holds, books)
+            ledger, holds = self.ledger(), days.holds(self.facts, policy.transit_days)
+            agreed = plans.all_plans(ledger, policy.plan_grace_days)
+            holds = sorted([*holds, *(hold for plan in agreed for hold in plan.holds())], key=lambda hold: (hold.start, hold.hold_id))
+            self._worked_out_for = version
+            self._last_worked_out = (known.receivables(self.facts), holds, ledger.on(days.NEVER), agreed)
         return self._last_worked_out
+
+    def ledger(self) -> plans.Ledger:
+        policy = self.policy()
+        principal_first = policy.settlement == "principal_first"
+        costs = money.costs(self.facts, self.decided, days.holds(self.facts, policy.transit_days), principal_first)
+        return plans.Ledger(self.facts, self.decided, tuple(costs), principal_first)
 
     def _away(self) -> set[str]:
         in_case = {invoice_id for one in self.handovers if one.state == "open" for invoice_id in one.invoice_ids}
@@ -106,12 +124,13 @@ class Contract:
         same = self.facts.same(event)
         if same is not None and not known.conflicts(same.event, event):
             return []
-        before, touched = self.clock, False
+        before, touched, given = self.clock, False, self.out.given()
         try:
             self.clock = event.time if not self.known else max(before, event.time)
             if self.known and (topic in EVALUATED_FIRST or isinstance(event, billing.PaymentReceived)):
                 self.evaluate(self.today(), event.id, _by(event))
-                touched = self._write_status(self.today(), only_ask=True)
+                touched = self._write_status(self.today(), only_ask=True) or self.out.given() != given
+            status_before = self.status
             self._check_at_the_door(same, event)
             dropped = self._apply(topic, event)
         except Refused as refusal:
@@ -120,7 +139,10 @@ class Contract:
                 self._write_status(self.today())
             self.poisoned(topic, event.id, event.source)
             return [(topic, event.id, str(refusal))]
+        if isinstance(event, billing.PaymentReceived):
+            beside.confirm(self, event, status_before)
         self.evaluate(self.today(), event.id, _by(event))
+        beside.signals_off(self, self.view(self.today()))
         self._write_status(self.today())
         return dropped
 
@@ -136,13 +158,13 @@ class Contract:
 
     def tick(self, now: datetime) -> None:
         """Apply a tick: statuses, then at most one step. Without a change it leaves no trace."""
-        before = self.clock
+        before, given = self.clock, self.out.given()
         self.clock = max(before, now)
         day = self.local(now)
-        touched = self.evaluate(day, "tick", None)
-        touched = climb.take_step(self, now, day) or touched
-        touched = self._write_status(day) or touched
-        if not touched:
+        self.evaluate(day, "tick", None)
+        climb.take_step(self, now, day)
+        beside.after_tick(self, now, day)
+        if not self._write_status(day) and self.out.given() == given:
             self.clock = before
 
     # --- an event is applied
@@ -177,19 +199,14 @@ class Contract:
         """Configuration, and what people order."""
         if isinstance(event, billing.ContractConfigured):
             self._configure(event)
-        elif isinstance(event, instructions.HandoverOrdered):
-            placement.order(self, event)
-        elif isinstance(event, instructions.HandoverRecalled):
-            if self.current is None or self.current.state != "open":
-                raise Refused("no open case")
-            agency.recall(self, self.current, "ordered")
-        elif isinstance(event, instructions.AttentionCleared):
-            self.attention.end(event.data.name)
+        else:
+            people.obey(self, event)
 
     def _configure(self, event: billing.ContractConfigured) -> None:
         data = event.data
         self.zone = data.time_zone or self.zone
         self.account = data.agency_account or self.account
+        self.country, self.debtor_kind = data.country or self.country, data.debtor_kind or self.debtor_kind
         if data.policy is None:
             return
         number = self.settings.newest(self.tenant, data.policy)
@@ -242,12 +259,13 @@ class Contract:
 
     # --- evaluation (section 4)
 
-    def evaluate(self, day: date, cause: str, by: str | None) -> bool:
-        """Statuses and attention as of `day`; again whenever a cycle ended. Says whether anything was recorded."""
-        version = self.out.version
+    def evaluate(self, day: date, cause: str, by: str | None) -> None:
+        """Statuses and attention as of `day`; again whenever a cycle ended."""
         while True:
             self._cap_rungs()
             view = self.view(day)
+            beside.plan_broken(self, view)
+            self.reset_on = None if view.overdue() else self.reset_on
             self.update_attention(view)
             end = self._end_of_cycle(view)
             if end == "reset":
@@ -260,11 +278,13 @@ class Contract:
                     self.begin()
                 self.record(cause, by)
                 climb.ladder_end(self, view, cause, by)
-                return self.out.version > version
+                return
 
     def _reset(self, view: View, cause: str, by: str | None) -> None:
         """The cycle ends in Clear. No change of status, no history record."""
         ended, status = self.cycle, self.status
+        written = any(taken.kind == "remind" for taken in view.steps_of_cycle()) or any(one.cycle == ended for one in self.handovers)
+        self.reset_on = view.day if written else None
         self._end_cycle(view)
         if status == "Clear":
             self.out.forget_change(self)
@@ -298,7 +318,7 @@ class Contract:
         """Cycle + 1, not begun, rungs 0, attempt 0, attention empty but for what waits (section 6)."""
         self.cycle += 1
         self.begun, self.pinned, self.attempt, self.current = False, None, 0, None
-        self.status, self.level, self.ladder_ended_told = "Clear", 0, False
+        self.status, self.level, self.ladder_ended_told, self.calling = "Clear", 0, False, None
         paid = {one for one in self.exhausted | set(self.waiting) if view.books.open(one) == 0}
         self.exhausted -= paid
         self.waiting = {one: waits for one, waits in self.waiting.items() if one not in paid}

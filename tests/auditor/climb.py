@@ -1,54 +1,93 @@
-"""Taking steps: what waits, what a step does when it is taken, and the end of the ladder (section 4)."""
+"""Taking steps: what a step does when it is taken, and the end of the ladder (section 4)."""
 
 from __future__ import annotations
 
-from datetime import date, datetime
+from dataclasses import replace
+from datetime import date, datetime, timedelta
 from typing import TYPE_CHECKING
 
-from schemas.policy import HandOver, Remind
-from tests.auditor import days, ladder, money, outputs, placement
+from schemas.billing import ChargebackReceived, PaymentFailed
+from schemas.policy import Call, HandOver, OfferPayment, Remind, Signal
+from tests.auditor import accounts, beside, ladder, money, outputs, placement, readings, waits
 from tests.auditor.ladder import NextStep, StepTaken, View
 
 if TYPE_CHECKING:
     from tests.auditor.case import Contract
 
 
-def waits_for(contract: Contract, kind: str) -> list[str]:
-    return ["unapplied"] if "unapplied_event" in contract.attention.names and kind in ("remind", "hand_over") else []
+UNUSABLE_DAYS = 90
+"""How long a returned debit or failed payment speaks against the account it came from."""
+UNUSABLE = frozenset({"AC04", "AC06", "AC01", "AC13", "AG01", "RC01", "SL01"})
+"""Return codes of the class "account closed, blocked or wrong", and SL01 (`domain.md` 7)."""
 
 
-def take_step(contract: Contract, now: datetime, day: date) -> bool:
+def take_step(contract: Contract, now: datetime, day: date) -> None:
     """Take the next step if it is due on this tick."""
     view = contract.view(day)
     upcoming = ladder.next_step(view) if contract.status in ("Due", "Reminded") else None
-    if upcoming is None or upcoming.on is None or day < upcoming.on or waits_for(contract, upcoming.step.kind):
-        return False
-    if days.local_time(now, contract.zone_name()).strftime("%H:%M") < view.policy.at or not ladder.working_day_for_steps(view):
-        return False
-    if any(taken.day == day for taken in contract.steps):
-        return False
-    _step(contract, view, upcoming)
+    if upcoming is None or upcoming.on is None or day < upcoming.on or waits.waits_for(contract, view, upcoming):
+        return
+    if any(taken.day == day for taken in contract.steps) or not beside.in_time_for_steps(contract, view, now):
+        return
+    if waits.below_minimum(view, upcoming.step):
+        skip(contract, view, upcoming)
+    else:
+        _step(contract, view, upcoming)
     contract.evaluate(day, "tick", None)
-    return True
+
+
+def skip(contract: Contract, view: View, upcoming: NextStep) -> None:
+    """Counts as taken, without notice and fee."""
+    rungs = ladder.climbed(view, upcoming.number, upcoming.anchor)
+    contract.steps.append(StepTaken(contract.cycle, upcoming.number, "skipped", 0, view.day, rungs))
+    contract.ladder_ended_told = False
 
 
 def _step(contract: Contract, view: View, upcoming: NextStep) -> None:
     step, number = upcoming.step, upcoming.number
     rungs = ladder.climbed(view, number, upcoming.anchor)
-    covered = ladder.handed_over(view, number, ever_reminded(contract)) if isinstance(step, HandOver) else []
+    covered = waits.covered(contract, view, upcoming) if isinstance(step, HandOver) else []
+    account = accounts.by_ladder(contract, view, step, covered) if isinstance(step, HandOver) else None
     level = step.level if isinstance(step, Remind) else 0
     contract.steps.append(StepTaken(contract.cycle, number, step.kind, level, view.day, rungs))
     contract.ladder_ended_told = False
     if isinstance(step, Remind):
         _charge(contract, view, step, upcoming)
         _remind(contract, view.day, rungs, level)
-    elif covered:
-        account = contract.account or placement.step_account(view.policy) or "main"
-        placement.hand_over(contract, covered, account, contract.view(view.day), "tick", None, number)
+    elif isinstance(step, HandOver):
+        if covered and account is not None:
+            placement.hand_over(contract, covered, account, contract.view(view.day), "tick", None, number)
+    else:
+        _write(contract, contract.view(view.day), step, rungs)
 
 
-def ever_reminded(contract: Contract) -> set[str]:
-    return {invoice_id for taken in contract.steps if taken.kind == "remind" for invoice_id in taken.rungs}
+def _write(contract: Contract, view: View, step: OfferPayment | Call | Signal, rungs: dict[str, int]) -> None:
+    """Steps that are a notice and change no status."""
+    if isinstance(step, OfferPayment):
+        unusable = step.methods_if_account_unusable is not None and _account_is_unusable(contract, view.day)
+        methods = (step.methods_if_account_unusable if unusable else step.methods) or ()
+        possible = [one for one in methods if readings.METHODS_WITHOUT_DATA_ARE_OFFERED or _has_data(contract, view, one)]
+        outputs.write_to_debtor(contract, view, "notice.payment_offer", {"methods": possible}, rungs)
+    elif isinstance(step, Call):
+        beside.call(contract, view, step, rungs)
+    else:
+        beside.signal_on(contract, view, step.name, rungs)
+
+
+def _has_data(contract: Contract, view: View, method: str) -> bool:
+    """A link needs the policy's template, an EPC QR code the creditor's IBAN and a debt in euro."""
+    settings = contract.settings.tenants.get(contract.tenant)
+    creditor = None if settings is None else settings.creditor
+    iban = None if creditor is None else creditor.iban
+    return {"link": view.policy.payment_link is not None, "qr": iban is not None and view.currency == "EUR"}.get(method, True)
+
+
+def _account_is_unusable(contract: Contract, day: date) -> bool:
+    """The latest chargeback or failed payment of the last 90 days says so."""
+    returned = [(fact.event.data.booked_on, fact.event.data.reason_code) for fact in contract.facts.by_time(ChargebackReceived)]
+    returned += [(fact.day, fact.event.data.reason_code) for fact in contract.facts.by_time(PaymentFailed)]
+    recent = [one for one in returned if day - timedelta(days=UNUSABLE_DAYS) <= one[0] <= day]
+    return bool(recent) and max(recent, key=lambda one: one[0])[1] in UNUSABLE
 
 
 def _charge(contract: Contract, view: View, step: Remind, upcoming: NextStep) -> None:
@@ -64,8 +103,10 @@ def _charge(contract: Contract, view: View, step: Remind, upcoming: NextStep) ->
 def _remind(contract: Contract, day: date, rungs: dict[str, int], level: int) -> None:
     view = contract.view(day)
     contract.status, contract.level = ladder.standing(view)
+    contract.attention.end("undeliverable")
     contract.record("tick", None)
-    contract.out.add_notice(contract, "notice.reminder", {**outputs.notice(contract, view, rungs), "level": level})
+    outputs.write_to_debtor(contract, view, "notice.reminder", {"level": level}, rungs)
+    contract.steps[-1] = replace(contract.steps[-1], notice_id=contract.out.notices[-1]["id"])
 
 
 def ladder_end(contract: Contract, view: View, cause: str, by: str | None) -> None:

@@ -11,15 +11,21 @@ import holidays
 from schemas.billing import (
     ChargebackReceived,
     CreditNoteIssued,
+    DebtorDeceased,
     DisputeOpened,
     DisputeResolved,
     HoldPlaced,
     HoldReleased,
+    InsolvencyOpened,
     InvoiceCancelled,
     InvoiceCorrected,
+    PaymentFailed,
+    PaymentInitiated,
+    PaymentReceived,
 )
 from schemas.instructions import HoldEndOrdered, HoldOrdered
 from schemas.policy import Calendar
+from tests.auditor import readings
 from tests.auditor.facts import Fact, Facts, reversed_chargebacks, when
 
 ONE_DAY = timedelta(days=1)
@@ -86,9 +92,9 @@ def _first_release(facts: Facts) -> dict[str, Fact[Any]]:
     return first
 
 
-def holds(facts: Facts) -> list[Hold]:
-    """Everything that holds or held, by the facts known now."""
-    found = [*_placed(facts), *_disputes(facts), *_chargebacks(facts)]
+def holds(facts: Facts, transit_days: int) -> list[Hold]:
+    """Everything that holds or held but payment plans, by the facts known now."""
+    found = [*_placed(facts), *_disputes(facts), *_chargebacks(facts), *_in_transit(facts, transit_days), *_struck(facts)]
     return sorted(found, key=lambda hold: (hold.start, hold.hold_id))
 
 
@@ -99,6 +105,29 @@ def _placed(facts: Facts) -> list[Hold]:
         data = fact.event.data
         ends = [end for end in (data.until, released[data.hold_id].day if data.hold_id in released else None) if end is not None]
         found.append(Hold(data.hold_id, data.kind, data.invoice_id, data.from_ or fact.day, min(ends, default=NEVER)))
+    return found
+
+
+def _in_transit(facts: Facts, transit_days: int) -> list[Hold]:
+    """From payment.initiated until it came or failed, at most `transit_days` after it was expected, inclusive."""
+    found = []
+    for fact in facts.of(PaymentInitiated):
+        data = fact.event.data
+        ended = [one.day for one in facts.any_of(PaymentReceived, PaymentFailed) if one.event.data.payment_id == data.payment_id]
+        last = (data.expected_on or fact.day) + timedelta(days=transit_days)
+        held = data.invoice_id if readings.TRANSIT_HOLDS_ITS_INVOICE_ALONE else None
+        found.append(Hold(data.payment_id, "payment_in_transit", held, fact.day, min([last + ONE_DAY, *ended])))
+    return found
+
+
+def _struck(facts: Facts) -> list[Hold]:
+    """Insolvency and death, from the day they occurred until they are released by their name."""
+    found = []
+    for kind, name in ((InsolvencyOpened, "insolvency"), (DebtorDeceased, "deceased")):
+        ends = [one for one in facts.any_of(HoldReleased, HoldEndOrdered) if one.event.data.hold_id == name]
+        for fact in facts.any_of(kind):
+            later = [one.day for one in ends if when(one) > when(fact) or readings.A_RELEASE_ENDS_LATER_INSOLVENCIES]
+            found.append(Hold(name, name, None, fact.event.data.occurred_on, min(later, default=NEVER)))
     return found
 
 

@@ -21,6 +21,7 @@ from schemas.billing import (
     InvoiceIssued,
     PaymentFailed,
     PaymentInitiated,
+    PaymentPlanAgreed,
     PaymentReceived,
     PaymentRefunded,
 )
@@ -78,6 +79,7 @@ _OWN_ID: dict[type[ContractEnvelope], str] = {
     PaymentRefunded: "refund_id",
     ChargebackReceived: "chargeback_id",
     DisputeOpened: "dispute_id",
+    PaymentPlanAgreed: "plan_id",
 }
 
 

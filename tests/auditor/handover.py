@@ -35,6 +35,7 @@ class Handover:
     stage: str | None = None
     last_status_at: datetime | None = None
     last_reply_on: date | None = None
+    refreshed_on: date | None = None
     reported: dict[str, int] = field(default_factory=dict)
     recalls: set[str] = field(default_factory=set)
     recall_counted_from: date | None = None

@@ -2,11 +2,14 @@
 
 from dataclasses import dataclass
 from datetime import date
+from uuid import uuid5
 
 from schemas.policy import Policy, Remind, Step
-from tests.auditor.days import Hold, day_after_unheld, is_working_day, moved
+from tests.auditor.days import ONE_DAY, Hold, day_after_unheld, is_working_day, moved
 from tests.auditor.facts import Receivable
+from tests.auditor.ids import NAMESPACE
 from tests.auditor.money import Books
+from tests.auditor.plans import Plan
 
 
 @dataclass(frozen=True)
@@ -19,11 +22,14 @@ class StepTaken:
     level: int
     day: date
     rungs: dict[str, int]
+    notice_id: str | None = None
 
 
 @dataclass
 class View:
     """A contract as of one local day: everything that the rules of the ladder look at. `away`: in a case, exhausted or waiting."""
+
+    key: str
 
     day: date
     policy: Policy
@@ -35,6 +41,7 @@ class View:
     away: set[str]
     cycle: int
     steps: list[StepTaken]
+    plans: list[Plan]
 
     @property
     def minimum(self) -> int:
@@ -68,6 +75,10 @@ class View:
 
     def amount(self, invoice_ids: list[str]) -> int:
         return sum(self.books.principal[invoice_id] for invoice_id in invoice_ids)
+
+    def silenced(self) -> bool:
+        """No notice to the debtor under insolvency or after a death (section 5)."""
+        return any(hold.covers(self.day) and hold.invoice_id is None and hold.kind in ("insolvency", "deceased") for hold in self.holds)
 
     def contract_held(self) -> bool:
         return any(hold.covers(self.day) and hold.invoice_id is None for hold in self.holds)
@@ -131,10 +142,23 @@ def _step_on(view: View, anchor: str, number: int) -> date | None:
     taken = view.steps_of_cycle()
     if taken:
         days.append(day_after_unheld(taken[-1].day, day - before, anchor, view.holds))
-    reached = [one for one in days if one is not None]
-    if len(reached) < len(days):
+    if None in days:
         return None
+    reached = [one for one in [*days, view.policy.starts_on, _ramp_day(view)] if one is not None]
     return moved(max(reached), view.policy.calendar) if view.policy.working_days_only else max(reached)
+
+
+def _ramp_day(view: View) -> date | None:
+    """For a contract already overdue on `starts_on`: its working day number after it, before which no first step is taken."""
+    policy = view.policy
+    if policy.ramp is None or policy.starts_on is None or any(taken.day >= policy.starts_on for taken in view.steps):
+        return None
+    if not any(view.due_day(one) < policy.starts_on for one in view.overdue()):
+        return None
+    day = policy.starts_on
+    for _ in range(uuid5(NAMESPACE, view.key).int % policy.ramp.days):
+        day = moved(day + ONE_DAY, policy.calendar)
+    return day
 
 
 def working_day_for_steps(view: View) -> bool:

@@ -9,19 +9,22 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from schemas import topics
+from tests.auditor import supports
 from tests.auditor.answers import Answers
 from tests.auditor.handover import OPEN
+from tests.auditor.orders import Orders
 from tests.auditor.policies import policy
 from tests.auditor.telling import KEY, Line, written
 from tests.auditor.upstream import Upstream
 
 __all__ = ["KEY", "Life", "Line"]
 
+CREDITOR = {"name": "Acme", "address": "Ringstr. 1, Berlin", "iban": "DE02120300000000202051"}
 TEMPERS = (0, 0.2, 0.2, 0.5, 1, 1, 2)
 """How much of what happens in general happens in this life: most lives are about a few things."""
 
 
-class Life(Upstream, Answers):
+class Life(Upstream, Orders, Answers):
     """A life of about `events` events, ticks not counted."""
 
     def __init__(self, seed: int, events: int = 50) -> None:
@@ -65,7 +68,7 @@ class Life(Upstream, Answers):
         self._timer("clock.ticked", {"now": written(now), "skew": 0}, now)
 
     def _apply_policy(self, name: str) -> None:
-        content = policy(self.rng, name, self.zone, self.settlement)
+        content = policy(self.rng, name, self.zone, self.settlement, self.now.date())
         if self.count and self.rng.random() < 0.5:
             content["applies"] = "at_once"
         version = self._next("version-" + name)
@@ -109,7 +112,29 @@ class Life(Upstream, Answers):
             self._policy_version: 0.7,
             self._tenant: 0.3,
             self._broken: 0.5,
+            self._skip: 1.5,
+            self._notice_failed: 1,
+            **self._weights_of_what_may_be_refused(in_case),
         }
+
+    def _weights_of_what_may_be_refused(self, in_case: bool) -> dict[Callable[[], None], float]:
+        weights: dict[str, tuple[Callable[[], None], float]] = {
+            "payment.initiated": (self._initiate, 3),
+            "insolvency.opened": (self._insolvency, 0.5),
+            "debtor.deceased": (self._death, 0.5),
+            "payment_plan.agreed": (self._plan, 2),
+            "payment_plan.cancelled": (self._cancel_plan, 0.5),
+            "step.approved": (self._approve, 3),
+            "call.attempted": (self._attempt, 3),
+            "case.refresh_ordered": (self._wish, 2 if in_case else 0.3),
+        }
+        found = {what: weight for kind, (what, weight) in weights.items() if supports.event(kind)}
+        if supports.policy_key("fresh_payments"):
+            found[self._imported] = 2
+        return found
+
+    def _imported(self) -> None:
+        self._timer("payments.imported", {"tenant": "acme", "until": str(self._day(-5, 1))}, self.now)
 
     def _again(self) -> None:
         """The same once more: the line itself, its fact in another envelope, or its fact with another amount or date."""
@@ -131,4 +156,8 @@ class Life(Upstream, Answers):
 
     def _tenant(self) -> None:
         known = [name for name in (None, "standard", "gentle") if self.auditor.settings.newest("acme", name or "standard") is not None]
-        self._timer("tenant.configured", {"tenant": "acme", "default_policy": self.rng.choice(known)}, self.now)
+        self._timer(
+            "tenant.configured",
+            {"tenant": "acme", "default_policy": self.rng.choice(known), "creditor": self.rng.choice((None, CREDITOR))},
+            self.now,
+        )

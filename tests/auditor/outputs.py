@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections import Counter
 from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
-from uuid import UUID, uuid5
 
-from tests.auditor import climb, ladder, money
+from tests.auditor import ladder, money, waits
 from tests.auditor.days import NEVER, moved
 from tests.auditor.handover import Handover
+from tests.auditor.ids import made_of
 from tests.auditor.ladder import View
 
 if TYPE_CHECKING:
@@ -17,13 +17,7 @@ if TYPE_CHECKING:
 
 Record: TypeAlias = dict[str, Any]
 
-NAMESPACE = UUID("5a5a9ba4-71f8-5a3a-9a0e-e93a65592505")
 RECEIVABLES_MAX = 50
-
-
-def made_of(*parts: object) -> str:
-    """An id that follows from what it names (section 7)."""
-    return str(uuid5(NAMESPACE, "/".join(str(part) for part in parts)))
 
 
 class Outputs:
@@ -45,6 +39,10 @@ class Outputs:
         self._ordinals[(cycle, kind)] += 1
         record_id = made_of(self.key, cycle, kind, self._ordinals[(cycle, kind)])
         return {"id": record_id, "type": kind, "time": contract.clock, "data": data}
+
+    def given(self) -> tuple[int, int, int]:
+        """How much went out but case-status."""
+        return len(self.history), len(self.notices), len(self.commands)
 
     def add_notice(self, contract: Contract, kind: str, data: Record) -> None:
         self.notices.append(self._envelope(contract, kind, data))
@@ -90,6 +88,7 @@ def status(contract: Contract, view: View) -> Record:
         **_sums(contract, view),
         **_case(contract.current),
         "holds": _holds(view),
+        "signals": sorted(contract.signals),
         "attention": sorted(contract.attention.names),
         **_next_step(contract, view),
         "version": contract.out.version,
@@ -142,7 +141,7 @@ def _next_step(contract: Contract, view: View) -> Record:
     upcoming = ladder.next_step(view) if contract.status in ("Due", "Reminded") else None
     due = upcoming is not None and upcoming.on is not None and view.day >= upcoming.on
     return {
-        "waiting_for": climb.waits_for(contract, upcoming.step.kind) if upcoming and due else [],
+        "waiting_for": waits.waits_for(contract, view, upcoming) if upcoming and due else [],
         "next_step": upcoming.number if upcoming else None,
         "next_step_kind": upcoming.step.kind if upcoming else None,
         "next_step_on": upcoming.on if upcoming else None,
@@ -179,6 +178,12 @@ def notice(contract: Contract, view: View, covered: dict[str, int]) -> Record:
         "interest": 0,
         "receivables": lines,
     }
+
+
+def write_to_debtor(contract: Contract, view: View, kind: str, data: Record, covered: dict[str, int] | None = None) -> None:
+    """A notice to the debtor, unless insolvency or death silences it: then never."""
+    if not view.silenced():
+        contract.out.add_notice(contract, kind, {**notice(contract, view, covered or {}), **data})
 
 
 def submission(contract: Contract, case: Handover, view: View) -> Record:

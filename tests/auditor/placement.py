@@ -5,12 +5,12 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from schemas import instructions
-from schemas.policy import HandOver, Policy
-from tests.auditor import agency, outputs, readings
+from schemas.policy import HandOver
+from tests.auditor import accounts, agency, outputs, readings
 from tests.auditor.attention import WAITING
 from tests.auditor.handover import OPEN, Handover, Refused
+from tests.auditor.ids import made_of
 from tests.auditor.ladder import View
-from tests.auditor.outputs import made_of
 
 if TYPE_CHECKING:
     from tests.auditor.case import Contract
@@ -20,6 +20,7 @@ def hand_over(
     contract: Contract, covered: list[str], account: str, view: View, cause: str, by: str | None, step: int | None = None
 ) -> None:
     contract.attempt += 1
+    contract.calling = None
     rung = outputs.rung(contract, view) if step is None else step
     for invoice_id in covered:
         contract.waiting.pop(invoice_id, None)
@@ -54,7 +55,9 @@ def order(contract: Contract, event: instructions.HandoverOrdered) -> None:
         covered = [one for one in covered if one in event.data.invoice_ids]
     if not covered:
         raise Refused("nothing overdue")
-    account = event.data.account or contract.account or step_account(view.policy) or "main"
+    last = view.policy.steps[-1] if view.policy.steps else None
+    by_step = accounts.by_ladder(contract, view, last, covered) if isinstance(last, HandOver) else None
+    account = event.data.account or contract.account or by_step or "main"
     _check_second_placement(contract, account)
     hand_over(contract, covered, account, view, event.id, event.data.by)
 
@@ -77,7 +80,3 @@ def _check_second_placement(contract: Contract, account: str) -> None:
             raise Refused("no second placement after this reason")
         if account == case.account:
             raise Refused("a second placement needs another account")
-
-
-def step_account(policy: Policy) -> str | None:
-    return next((step.account for step in policy.steps if isinstance(step, HandOver)), None)

@@ -33,6 +33,22 @@ A_WRITE_OFF_COVERS_LATER_COSTS = False
 """Section 2: a write-off "moves what is open at that moment (principal, costs and interest ...)". Its costs were taken away since (a
 chargeback reversed) and another cost arose later. True: the amount written off covers that one; False: it was not open at that moment."""
 
+METHODS_WITHOUT_DATA_ARE_OFFERED = False
+"""Section 4: payment_offer goes out "with the methods that suit". True: all of the list; False: a method whose data the notice could not
+carry (a link without the policy's template, a QR code without the creditor's IBAN) does not suit."""
+
+NOTICE_FAILED_KNOWS_REMINDERS_ALONE = True
+"""Section 4: "notice.failed (unknown id: dead-lettered) makes a reminder one that was skipped". True: the id of any other notice is as
+good as unknown; False: it is known and changes nothing."""
+
+TRANSIT_HOLDS_ITS_INVOICE_ALONE = False
+"""Section 3: what holds, "a payment in transit"; payment.initiated may name an invoice. True: then it holds that receivable alone, as a
+dispute would; False: the whole contract (only for hold.placed and disputes the text says otherwise)."""
+
+A_RELEASE_ENDS_LATER_INSOLVENCIES = False
+"""Section 3: insolvency holds "until a hold.released with hold_id insolvency", and of several releases the earliest counts. True: that one
+release also ends an insolvency that was told of after it; False: only what was told before it (by time, then id)."""
+
 CHARGEBACK_FEES_SEE_EARLIER_ONES = True
 """Section 2: a chargeback's fee is a cost on "the one the payment would settle first". True: as things stood when the payment settled, the
 fees of chargebacks booked before this one included; False: as if no other chargeback had cost anything."""

@@ -1,6 +1,7 @@
 """Which policy a contract follows: every version that was applied, in order, and what the contract made of it (sections 1 and 4)."""
 
 from dataclasses import dataclass, field
+from datetime import date
 
 from schemas.accounts import TenantSettings
 from schemas.policy import Policy
@@ -12,6 +13,7 @@ class Settings:
 
     versions: list[tuple[str, Policy]] = field(default_factory=list)
     tenants: dict[str, TenantSettings] = field(default_factory=dict)
+    payments_until: dict[str, date] = field(default_factory=dict)
 
     def apply(self, tenant: str, policy: Policy) -> None:
         self.versions.append((tenant, policy))

@@ -26,6 +26,7 @@ class Telling:
         self.count = 0
         self.invoices: list[dict[str, Any]] = []
         self.payments: list[dict[str, Any]] = []
+        self.initiated: list[str] = []
         self.ids: dict[str, list[str]] = {}
         self.temper: dict[str, float] = {"_invoice": 1, "_reply": self.rng.choice((1, 2, 4))}
         self.exact = self.rng.choice((0.05, 0.2, 0.5))

@@ -1,14 +1,15 @@
-"""What billing and the creditor's people may say of one contract, likely and unlikely."""
+"""What billing may say of one contract, likely and unlikely."""
 
 from datetime import timedelta
 from typing import Any
 
 from schemas import topics
-from tests.auditor.telling import KEY, Telling
+from tests.auditor import supports
+from tests.auditor.telling import Telling
 
 
 class Upstream(Telling):
-    """Events of billing.* and escalation.instructions."""
+    """Events of billing.*."""
 
     def _invoice(self) -> None:
         number = self._next("I")
@@ -47,7 +48,7 @@ class Upstream(Telling):
 
     def _payment(self) -> None:
         amount = self._amount()
-        data: dict[str, Any] = {"payment_id": self._new("P"), "amount": amount, "currency": self._currency()}
+        data: dict[str, Any] = {"payment_id": self._arriving(), "amount": amount, "currency": self._currency()}
         data["value_date"] = str(self._money_day())
         way = self.rng.random()
         if way < 0.25:
@@ -60,8 +61,12 @@ class Upstream(Telling):
         self.payments.append(data)
         self._event(topics.PAYMENTS, "payment.received", data)
 
+    def _arriving(self) -> str:
+        """A new payment, or one that was on its way."""
+        return self.initiated.pop() if self.initiated and self.rng.random() < 0.7 else self._new("P")
+
     def _fail(self) -> None:
-        self._event(topics.PAYMENTS, "payment.failed", {"payment_id": self._known("P")})
+        self._event(topics.PAYMENTS, "payment.failed", {"payment_id": self._known("P"), "reason_code": self.rng.choice(self.codes)})
 
     def _refund(self) -> None:
         day = str(self._day(-3, 0)) if self.rng.random() < 0.7 else None
@@ -88,6 +93,8 @@ class Upstream(Telling):
         data = {
             "policy": self.rng.choice((None, "standard", "gentle", "gentle", "nobody")),
             "agency_account": self.rng.choice((None, "third")),
+            "debtor_kind": self.rng.choice((None, "business", "consumer")),
+            "country": self.rng.choice((None, "DE", "IT")),
         }
         self._event(topics.CONTRACTS, "contract.configured", data)
 
@@ -108,7 +115,10 @@ class Upstream(Telling):
         self._by_either("hold.placed", data)
 
     def _release(self) -> None:
-        self._by_either("hold.released", {"hold_id": self._known(self.rng.choice("HHHDB"))})
+        named = self.rng.choice("HHHDB")
+        struck = supports.event("insolvency.opened") and self.rng.random() < 0.3
+        hold_id = self.rng.choice(("insolvency", "deceased")) if struck else self._known(named)
+        self._by_either("hold.released", {"hold_id": hold_id})
 
     def _by_either(self, kind: str, data: dict[str, Any]) -> None:
         if self.rng.random() < 0.3:
@@ -116,19 +126,35 @@ class Upstream(Telling):
         else:
             self._event(topics.CONTRACTS, kind, data)
 
-    def _order(self) -> None:
-        named = sorted({self._some_invoice() for _ in range(2)}) if self.rng.random() < 0.3 else None
-        data: dict[str, Any] = {"by": "anna", "invoice_ids": named, "account": self.rng.choice((None, None, "fourth"))}
-        data["despite_hold"] = True if self.rng.random() < 0.3 else None
-        self._event(topics.INSTRUCTIONS, "handover.ordered", data)
+    def _initiate(self) -> None:
+        """Money on its way; mostly what then comes or fails has the same id."""
+        data: dict[str, Any] = {
+            "payment_id": self._new("P") if self.rng.random() < 0.7 else self._known("P"),
+            "amount": self._amount(),
+            "currency": self._currency(),
+            "invoice_id": self._some_invoice() if self.rng.random() < 0.3 else None,
+            "expected_on": str(self._day(-1, 6)) if self.rng.random() < 0.5 else None,
+        }
+        self.initiated.append(data["payment_id"])
+        self._event(topics.PAYMENTS, "payment.initiated", data)
 
-    def _recall(self) -> None:
-        self._event(topics.INSTRUCTIONS, "handover.recalled", {"by": "anna"})
+    def _insolvency(self) -> None:
+        self._event(topics.CONTRACTS, "insolvency.opened", {"occurred_on": str(self._day(-20, 2))})
 
-    def _clear(self) -> None:
-        contract = self.auditor.contracts.get(KEY)
-        names = sorted(contract.attention.names) if contract is not None and contract.attention.names else ["rejected", "nothing"]
-        self._event(topics.INSTRUCTIONS, "attention.cleared", {"by": "anna", "name": self.rng.choice(names)})
+    def _death(self) -> None:
+        self._event(topics.CONTRACTS, "debtor.deceased", {"occurred_on": str(self._day(-20, 2))})
+
+    def _plan(self) -> None:
+        day, instalments = self.now.date(), []
+        for _ in range(self.rng.choice((1, 1, 2, 3))):
+            day += timedelta(days=self.rng.choice((0, 2, 5, 10)))
+            instalments.append({"due_on": str(day), "amount": max(1, self._amount() // self.rng.choice((1, 2)))})
+        named = sorted({self._some_invoice() for _ in range(2)}) if self.rng.random() < 0.4 else None
+        data = {"plan_id": self._new("L"), "instalments": instalments, "invoice_ids": named}
+        self._event(topics.CONTRACTS, "payment_plan.agreed", data)
+
+    def _cancel_plan(self) -> None:
+        self._event(topics.CONTRACTS, "payment_plan.cancelled", {"plan_id": self._known("L")})
 
     def _broken(self) -> None:
         kind = self.rng.random()

@@ -1,0 +1,102 @@
+"""Payment plans: whom they hold, until when, and whether they were kept (section 5). A pure function of the facts."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from schemas.billing import Instalment, PaymentPlanAgreed, PaymentPlanCancelled, PaymentReceived
+from tests.auditor import money
+from tests.auditor.days import NEVER, ONE_DAY, Hold
+from tests.auditor.facts import Fact, Facts
+
+
+@dataclass(frozen=True)
+class Plan:
+    """`ends_on`: the first day it no longer holds (NEVER: kept so far); `broken`: because an instalment was missed."""
+
+    plan_id: str
+    agreed_on: date
+    instalments: tuple[Instalment, ...]
+    invoice_ids: tuple[str, ...]
+    ends_on: date
+    broken: bool
+
+    def holds(self) -> list[Hold]:
+        return [Hold(self.plan_id, "payment_plan", one, self.agreed_on, self.ends_on) for one in self.invoice_ids]
+
+    def due_by(self, day: date) -> int:
+        """The sum of the instalments due so far."""
+        return sum(one.amount for one in self.instalments if one.due_on <= day)
+
+
+@dataclass(frozen=True)
+class Ledger:
+    """The money as it stood at the end of any day, by everything known now."""
+
+    facts: Facts
+    decided: money.Decided
+    costs: tuple[money.Cost, ...]
+    principal_first: bool
+
+    def on(self, day: date) -> money.Books:
+        return money.fold(self.facts, self.decided, self.costs, self.principal_first, until=day)
+
+    def turning_days(self, start: date) -> list[date]:
+        """`start`, and every later day on which money moved."""
+        moved = {source.dated for source in money.sources(self.facts, self.decided)} | {one.dated for one in self.decided.write_offs}
+        return sorted({start} | {day for day in moved | {one.dated for one in self.decided.closes} if day > start})
+
+
+def all_plans(ledger: Ledger, grace_days: int) -> list[Plan]:
+    return [_plan(ledger, fact, grace_days) for fact in ledger.facts.of(PaymentPlanAgreed)]
+
+
+def _plan(ledger: Ledger, fact: Fact[PaymentPlanAgreed], grace_days: int) -> Plan:
+    data, known = fact.event.data, ledger.on(NEVER).receivables
+    named = [one for one in known.values() if data.invoice_ids is None or one.invoice_id in data.invoice_ids]
+    concerned = tuple(one.invoice_id for one in named if data.invoice_ids is not None or one.issued_on <= fact.day)
+    instalments = tuple(sorted(data.instalments, key=lambda one: one.due_on))
+    kept = Plan(data.plan_id, fact.day, instalments, concerned, NEVER, broken=False)
+    fulfilled = _fulfilled_on(ledger, kept)
+    missed = _missed_on(ledger, kept, grace_days)
+    cancelled = min((one.day for one in ledger.facts.of(PaymentPlanCancelled) if one.event.data.plan_id == data.plan_id), default=NEVER)
+    after_grace = NEVER if missed is None else missed + ONE_DAY
+    ends_on = min(fulfilled, cancelled, after_grace)
+    broken = missed is not None and fulfilled > missed and cancelled > missed
+    return Plan(data.plan_id, fact.day, instalments, concerned, ends_on, broken)
+
+
+def paid_by(ledger: Ledger, plan: Plan, day: date) -> int:
+    """What payments with value date from the day of agreement on settled of its receivables, costs included."""
+    books = ledger.on(day)
+    return sum(
+        amount
+        for source in money.sources(ledger.facts, ledger.decided)
+        if source.key in _direct_payments(ledger.facts) and plan.agreed_on <= source.dated <= day
+        for invoice_id, amount in books.settled.get(source.key, {}).items()
+        if invoice_id in plan.invoice_ids
+    )
+
+
+def _direct_payments(facts: Facts) -> set[str]:
+    return {money.payment_key(fact.event.data.payment_id) for fact in facts.of(PaymentReceived) if fact.event.data.via != "agency"}
+
+
+def _fulfilled_on(ledger: Ledger, plan: Plan) -> date:
+    """The value date on which all instalments are met, or nothing of it is open any more."""
+    total = plan.due_by(NEVER)
+    for day in ledger.turning_days(plan.agreed_on):
+        books = ledger.on(day)
+        if paid_by(ledger, plan, day) >= total or all(books.open(one) == 0 for one in plan.invoice_ids):
+            return day
+    return NEVER
+
+
+def _missed_on(ledger: Ledger, plan: Plan, grace_days: int) -> date | None:
+    """The last day of grace of the first instalment that was not met."""
+    for one in plan.instalments:
+        last = one.due_on + timedelta(days=grace_days)
+        if paid_by(ledger, plan, last) < plan.due_by(one.due_on):
+            return last
+    return None
