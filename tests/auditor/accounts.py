@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from schemas.policy import AccountCondition, HandOver
+from tests.auditor import readings
 from tests.auditor.ladder import View
 
 if TYPE_CHECKING:
@@ -19,7 +20,8 @@ def by_ladder(contract: Contract, view: View, step: HandOver, covered: list[str]
 
 
 def _matches(contract: Contract, view: View, when: AccountCondition, covered: list[str]) -> bool:
-    amount, anchor = view.amount(covered), view.anchor()
+    amount = view.amount(covered if readings.ACCOUNT_RULES_COUNT_WHAT_IS_HANDED_OVER else view.overdue())
+    anchor = view.anchor()
     overdue_days = (view.day - view.due_day(anchor)).days if anchor is not None else 0
     return (
         (when.amount_from is None or amount >= when.amount_from)

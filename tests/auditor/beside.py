@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from schemas import billing, instructions
 from schemas.policy import Call
-from tests.auditor import days, ladder, outputs, plans, supports
+from tests.auditor import days, ladder, outputs, plans, readings, supports
 from tests.auditor.handover import OPEN
 from tests.auditor.ladder import View
 
@@ -67,7 +67,7 @@ def call(contract: Contract, view: View, step: Call, covered: dict[str, int]) ->
     _request(contract, view, contract.calling, covered)
 
 
-def _request(contract: Contract, view: View, calling: Calling, covered: dict[str, int]) -> None:
+def _request(contract: Contract, view: View, calling: Calling, covered: dict[str, int] | None = None) -> None:
     data = {"attempt": calling.attempt, "max_attempts": calling.step.max_attempts}
     outputs.write_to_debtor(contract, view, "notice.call_request", data, covered)
 
@@ -88,7 +88,7 @@ def call_again(contract: Contract, view: View, now: datetime) -> None:
     early = view.day < calling.requested_on + timedelta(days=calling.step.every_days)
     if not early and in_time_for_steps(contract, view, now):
         calling.attempt, calling.requested_on, calling.outstanding = calling.attempt + 1, view.day, True
-        _request(contract, view, calling, {})
+        _request(contract, view, calling)
 
 
 def in_time_for_steps(contract: Contract, view: View, now: datetime) -> bool:
@@ -111,7 +111,8 @@ def signals_off(contract: Contract, view: View) -> None:
 
 def win_back(contract: Contract, view: View) -> None:
     """First tick of local day >= reset + N; nothing was overdue in between."""
-    wanted = view.policy.win_back
+    policy = contract.reset_policy if readings.WIN_BACK_BY_THE_ENDED_CYCLE else view.policy
+    wanted = None if policy is None else policy.win_back
     if wanted is None or contract.reset_on is None or view.day < contract.reset_on + timedelta(days=wanted.days_after):
         return
     contract.reset_on = None

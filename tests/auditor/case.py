@@ -59,6 +59,7 @@ class Contract:
         self.signals: dict[str, set[str]] = {}
         self.calling: beside.Calling | None = None
         self.reset_on: date | None = None
+        self.reset_policy: Policy | None = None
         self._worked_out_for: object = None
         self._last_worked_out: tuple[dict[str, Receivable], list[Hold], money.Books, list[plans.Plan]]
 
@@ -284,7 +285,7 @@ class Contract:
         """The cycle ends in Clear. No change of status, no history record."""
         ended, status = self.cycle, self.status
         written = any(taken.kind == "remind" for taken in view.steps_of_cycle()) or any(one.cycle == ended for one in self.handovers)
-        self.reset_on = view.day if written else None
+        self.reset_on, self.reset_policy = (view.day, view.policy) if written else (None, None)
         self._end_cycle(view)
         if status == "Clear":
             self.out.forget_change(self)

@@ -105,8 +105,8 @@ def _remind(contract: Contract, day: date, rungs: dict[str, int], level: int) ->
     contract.status, contract.level = ladder.standing(view)
     contract.attention.end("undeliverable")
     contract.record("tick", None)
-    outputs.write_to_debtor(contract, view, "notice.reminder", {"level": level}, rungs)
-    contract.steps[-1] = replace(contract.steps[-1], notice_id=contract.out.notices[-1]["id"])
+    if outputs.write_to_debtor(contract, view, "notice.reminder", {"level": level}, rungs):
+        contract.steps[-1] = replace(contract.steps[-1], notice_id=contract.out.notices[-1]["id"])
 
 
 def ladder_end(contract: Contract, view: View, cause: str, by: str | None) -> None:

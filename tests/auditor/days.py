@@ -126,8 +126,9 @@ def _struck(facts: Facts) -> list[Hold]:
     for kind, name in ((InsolvencyOpened, "insolvency"), (DebtorDeceased, "deceased")):
         ends = [one for one in facts.any_of(HoldReleased, HoldEndOrdered) if one.event.data.hold_id == name]
         for fact in facts.any_of(kind):
-            later = [one.day for one in ends if when(one) > when(fact) or readings.A_RELEASE_ENDS_LATER_INSOLVENCIES]
-            found.append(Hold(name, name, None, fact.event.data.occurred_on, min(later, default=NEVER)))
+            occurred = fact.event.data.occurred_on
+            later = [one.day for one in ends if one.day >= occurred or readings.A_RELEASE_ENDS_LATER_INSOLVENCIES]
+            found.append(Hold(name, name, None, occurred, min(later, default=NEVER)))
     return found
 
 

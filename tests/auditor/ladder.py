@@ -5,6 +5,7 @@ from datetime import date
 from uuid import uuid5
 
 from schemas.policy import Policy, Remind, Step
+from tests.auditor import readings
 from tests.auditor.days import ONE_DAY, Hold, day_after_unheld, is_working_day, moved
 from tests.auditor.facts import Receivable
 from tests.auditor.ids import NAMESPACE
@@ -76,9 +77,10 @@ class View:
     def amount(self, invoice_ids: list[str]) -> int:
         return sum(self.books.principal[invoice_id] for invoice_id in invoice_ids)
 
-    def silenced(self) -> bool:
+    def silenced(self, by_step: bool) -> bool:
         """No notice to the debtor under insolvency or after a death (section 5)."""
-        return any(hold.covers(self.day) and hold.invoice_id is None and hold.kind in ("insolvency", "deceased") for hold in self.holds)
+        silent = [hold for hold in self.holds if hold.covers(self.day) and hold.kind in ("insolvency", "deceased")]
+        return any(hold.invoice_id is None or (readings.A_HOLD_OF_ONE_RECEIVABLE_SILENCES and not by_step) for hold in silent)
 
     def contract_held(self) -> bool:
         return any(hold.covers(self.day) and hold.invoice_id is None for hold in self.holds)

@@ -180,10 +180,12 @@ def notice(contract: Contract, view: View, covered: dict[str, int]) -> Record:
     }
 
 
-def write_to_debtor(contract: Contract, view: View, kind: str, data: Record, covered: dict[str, int] | None = None) -> None:
-    """A notice to the debtor, unless insolvency or death silences it: then never."""
-    if not view.silenced():
+def write_to_debtor(contract: Contract, view: View, kind: str, data: Record, covered: dict[str, int] | None = None) -> bool:
+    """A notice to the debtor, unless insolvency or death silences it: then never. `covered`: by a step. Says whether it went out."""
+    silent = view.silenced(by_step=covered is not None)
+    if not silent:
         contract.out.add_notice(contract, kind, {**notice(contract, view, covered or {}), **data})
+    return not silent
 
 
 def submission(contract: Contract, case: Handover, view: View) -> Record:

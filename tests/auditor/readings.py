@@ -46,8 +46,24 @@ TRANSIT_HOLDS_ITS_INVOICE_ALONE = False
 dispute would; False: the whole contract (only for hold.placed and disputes the text says otherwise)."""
 
 A_RELEASE_ENDS_LATER_INSOLVENCIES = False
-"""Section 3: insolvency holds "until a hold.released with hold_id insolvency", and of several releases the earliest counts. True: that one
-release also ends an insolvency that was told of after it; False: only what was told before it (by time, then id)."""
+"""Section 3: insolvency holds "from occurred_on until a hold.released with hold_id insolvency", and of several releases the earliest
+counts. True: that one also ends an insolvency that occurred after it; False: the earliest on or after the day it occurred ends it."""
+
+A_HOLD_OF_ONE_RECEIVABLE_SILENCES = True
+"""Section 5: "Under a hold of kind deceased or insolvency no notice to the debtor goes out". True: also if it was placed on one receivable
+(but for the notices of steps, which the others still take); False: then "everything else goes on" (section 3)."""
+
+WIN_BACK_BY_THE_ENDED_CYCLE = True
+"""Section 5: "win_back: {days_after: N}: first tick of local day >= reset + N". True: as the policy of the cycle that was reset says;
+False: as the newest one says, which counts for the next cycle."""
+
+AN_ABSENT_DATE_CONFLICTS = False
+"""Section 1: "The same id with another amount, currency or date" is refused. True: also one that names a date where the first named none,
+or none where it named one; False: only two different dates conflict."""
+
+ACCOUNT_RULES_COUNT_WHAT_IS_HANDED_OVER = False
+"""Section 4: hand_over's accounts "when: {amount_from?, amount_below? ...}". True: the principal of what this handover covers; False: all
+that is overdue."""
 
 CHARGEBACK_FEES_SEE_EARLIER_ONES = True
 """Section 2: a chargeback's fee is a cost on "the one the payment would settle first". True: as things stood when the payment settled, the
