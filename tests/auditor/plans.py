@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 
 from schemas.billing import Instalment, PaymentPlanAgreed, PaymentPlanCancelled, PaymentReceived
-from tests.auditor import money
+from tests.auditor import money, readings
 from tests.auditor.days import NEVER, ONE_DAY, Hold
 from tests.auditor.facts import Fact, Facts
 
@@ -69,26 +69,28 @@ def _plan(ledger: Ledger, fact: Fact[PaymentPlanAgreed], grace_days: int) -> Pla
 
 def paid_by(ledger: Ledger, plan: Plan, day: date) -> int:
     """What payments with value date from the day of agreement on settled of its receivables, costs included."""
-    books = ledger.on(day)
+    books, eligible = ledger.on(day), _direct_payments(ledger.facts, plan.agreed_on)
     return sum(
         amount
         for source in money.sources(ledger.facts, ledger.decided)
-        if source.key in _direct_payments(ledger.facts) and plan.agreed_on <= source.dated <= day
+        if source.key in eligible and source.dated <= day
         for invoice_id, amount in books.settled.get(source.key, {}).items()
         if invoice_id in plan.invoice_ids
     )
 
 
-def _direct_payments(facts: Facts) -> set[str]:
-    return {money.payment_key(fact.event.data.payment_id) for fact in facts.of(PaymentReceived) if fact.event.data.via != "agency"}
+def _direct_payments(facts: Facts, since: date) -> set[str]:
+    payments = [fact.event.data for fact in facts.of(PaymentReceived)]
+    return {money.payment_key(one.payment_id) for one in payments if one.via != "agency" and one.value_date >= since}
 
 
 def _fulfilled_on(ledger: Ledger, plan: Plan) -> date:
     """The value date on which all instalments are met, or nothing of it is open any more."""
-    total = plan.due_by(NEVER)
+    total, now = plan.due_by(NEVER), ledger.on(NEVER)
+    settled = readings.A_SETTLED_PLAN_STAYS_FULFILLED or all(now.open(one) == 0 for one in plan.invoice_ids)
     for day in ledger.turning_days(plan.agreed_on):
         books = ledger.on(day)
-        if paid_by(ledger, plan, day) >= total or all(books.open(one) == 0 for one in plan.invoice_ids):
+        if paid_by(ledger, plan, day) >= total or (settled and all(books.open(one) == 0 for one in plan.invoice_ids)):
             return day
     return NEVER
 

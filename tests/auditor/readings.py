@@ -65,6 +65,10 @@ ACCOUNT_RULES_COUNT_WHAT_IS_HANDED_OVER = False
 """Section 4: hand_over's accounts "when: {amount_from?, amount_below? ...}". True: the principal of what this handover covers; False: all
 that is overdue."""
 
+A_SETTLED_PLAN_STAYS_FULFILLED = False
+"""Section 5: fulfilled is also "a plan of which nothing is open any more". True: once nothing was open, for good; False: only while nothing
+is open by today's books, so that a later cost can break it."""
+
 CHARGEBACK_FEES_SEE_EARLIER_ONES = True
 """Section 2: a chargeback's fee is a cost on "the one the payment would settle first". True: as things stood when the payment settled, the
 fees of chargebacks booked before this one included; False: as if no other chargeback had cost anything."""
