@@ -130,7 +130,7 @@ def _holds(view: View) -> list[Record]:
             "kind": hold.kind,
             "invoice_id": hold.invoice_id,
             "from": hold.start,
-            "until": hold.end if hold.end < NEVER else None,
+            "until": hold.end if hold.end < NEVER and hold.kind != "payment_plan" else None,  # of a plan that is kept it is not known
         }
         for hold in view.holds
         if hold.covers(view.day)

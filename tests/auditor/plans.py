@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 
 from schemas.billing import Instalment, PaymentPlanAgreed, PaymentPlanCancelled, PaymentReceived
@@ -21,9 +21,11 @@ class Plan:
     invoice_ids: tuple[str, ...]
     ends_on: date
     broken: bool
+    named: tuple[str, ...]
 
     def holds(self) -> list[Hold]:
-        return [Hold(self.plan_id, "payment_plan", one, self.agreed_on, self.ends_on) for one in self.invoice_ids]
+        """On what it names, known or not."""
+        return [Hold(self.plan_id, "payment_plan", one, self.agreed_on, self.ends_on) for one in self.named]
 
     def due_by(self, day: date) -> int:
         """The sum of the instalments due so far."""
@@ -57,14 +59,15 @@ def _plan(ledger: Ledger, fact: Fact[PaymentPlanAgreed], grace_days: int) -> Pla
     named = [one for one in known.values() if data.invoice_ids is None or one.invoice_id in data.invoice_ids]
     concerned = tuple(one.invoice_id for one in named if data.invoice_ids is not None or one.issued_on <= fact.day)
     instalments = tuple(sorted(data.instalments, key=lambda one: one.due_on))
-    kept = Plan(data.plan_id, fact.day, instalments, concerned, NEVER, broken=False)
+    all_named = concerned if data.invoice_ids is None else tuple(dict.fromkeys(data.invoice_ids))
+    kept = Plan(data.plan_id, fact.day, instalments, concerned, NEVER, False, all_named)
     fulfilled = _fulfilled_on(ledger, kept)
     missed = _missed_on(ledger, kept, grace_days)
     cancelled = min((one.day for one in ledger.facts.of(PaymentPlanCancelled) if one.event.data.plan_id == data.plan_id), default=NEVER)
     after_grace = NEVER if missed is None else missed + ONE_DAY
     ends_on = min(fulfilled, cancelled, after_grace)
     broken = missed is not None and fulfilled > missed and cancelled > missed
-    return Plan(data.plan_id, fact.day, instalments, concerned, ends_on, broken)
+    return replace(kept, ends_on=ends_on, broken=broken)
 
 
 def paid_by(ledger: Ledger, plan: Plan, day: date) -> int:
