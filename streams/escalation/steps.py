@@ -15,6 +15,7 @@ from streams.escalation import (
     payment_ways,
     placement,
     plan_notices,
+    refresh,
     signals,
     waiting,
     win_back,
@@ -145,3 +146,4 @@ def tick(turn: Turn, now_us: int) -> None:
     plan_notices.remind(turn)
     signals.switch_off(turn)
     win_back.tell_if_due(turn)
+    refresh.ask_if_silent(turn, minutes)

@@ -21,7 +21,6 @@ EVENTS = frozenset(
 POLICY_KEYS = (
     "interest",
     "breathing_space",
-    "refresh_at",
 )
 """Keys of a policy that may only have their defaults."""
 

@@ -28,6 +28,47 @@ def asked(one: World, kind: str = "case.refresh") -> list[str]:
     return [out.time.date().isoformat() for out in one.of(kind)]
 
 
+def test_an_agency_that_was_silent_since_before_yesterday_is_asked_every_day() -> None:
+    one = passed()
+    one.days("2026-01-25", "2026-01-29")
+    assert asked(one) == ["2026-01-27", "2026-01-28", "2026-01-29"]
+    assert one.of("case.refresh")[0].data == {"handover_id": one.status["handover_id"]}
+
+
+def test_any_reply_ends_the_silence() -> None:
+    one = passed()
+    one.days("2026-01-25", "2026-01-27")
+    one.reply("case.message_received", "2026-01-27", message_id="M1", text="x")
+    one.days("2026-01-28", "2026-01-30")
+    assert asked(one) == ["2026-01-27", "2026-01-29", "2026-01-30"]
+
+
+def test_once_a_day_at_or_after_the_time_of_the_policy() -> None:
+    one = passed(refresh_at="09:30")
+    one.tick("2026-01-27T08:29:00+00:00")
+    assert asked(one) == []
+    one.tick("2026-01-27T08:30:00+00:00")
+    one.tick("2026-01-27T20:00:00+00:00")
+    one.tick("2026-01-28T08:29:00+00:00")
+    assert asked(one) == ["2026-01-27"]
+
+
+def test_nobody_is_asked_before_the_case_is_passed() -> None:
+    one = handed_over()
+    one.days("2026-01-25", "2026-02-15")
+    assert asked(one) == []
+    one.reply("case.submission_unknown", "2026-02-15", reason="timeout")
+    one.days("2026-02-15", "2026-02-20")
+    assert asked(one) == []
+
+
+def test_nobody_is_asked_after_the_end() -> None:
+    one = passed()
+    one.reply("case.closed", "2026-01-26", outcome="unsuccessful", reason="no_assets")
+    one.days("2026-01-26", "2026-02-15")
+    assert asked(one) == []
+
+
 def test_after_a_recall_because_all_is_paid_nothing_more_is_sent() -> None:
     one = passed()
     one.pay("P1", "2026-01-26", 10_000)
@@ -38,6 +79,22 @@ def test_after_a_recall_because_all_is_paid_nothing_more_is_sent() -> None:
     assert not one.refused
 
 
+def test_in_long_term_monitoring_thirty_days_after_the_last_reply_or_question() -> None:
+    one = passed()
+    one.reply("case.phase_changed", "2026-02-01", phase="collection", stage="long_term_monitoring")
+    one.days("2026-02-01", "2026-04-15")
+    assert asked(one) == ["2026-03-03", "2026-04-02"]
+
+
+def test_a_case_that_stepped_back_is_still_asked_about() -> None:
+    one = passed(steps=[{"kind": "remind", "day": 3, "level": 1}, {"kind": "hand_over", "day": 5}])
+    one.reply("case.phase_changed", "2026-02-01", phase="collection", stage="long_term_monitoring")
+    one.invoice("R2", at="2026-02-01", due="2026-03-01")
+    one.days("2026-02-01", "2026-03-04")
+    assert [one.status[name] for name in ("status", "cycle")] == ["Reminded", 2]
+    assert asked(one) == ["2026-03-03"]
+
+
 # --- orders
 
 
@@ -45,6 +102,10 @@ def test_a_person_may_ask_at_any_time() -> None:
     one = handed_over()
     one.event("case.refresh_ordered", "2026-01-24", by="ann")
     assert asked(one) == ["2026-01-24"]
+    one.reply("case.passed", "2026-01-25", agency="atriga")
+    one.event("case.refresh_ordered", "2026-01-27T05:30:00+01:00", by="ann")
+    one.days("2026-01-27", "2026-01-28")  # what was asked by order is not asked again that day
+    assert asked(one) == ["2026-01-24", "2026-01-27", "2026-01-28"]
 
 
 def test_a_person_may_order_monitoring() -> None:
