@@ -47,15 +47,14 @@ def due_ms(turn: Turn) -> int | None:
 
 
 def _ask(turn: Turn, number: int) -> None:
-    asked = turn.contract.cases[number]
-    if not case.settled(asked):
-        turn.set_case(number, refreshed_on=turn.day)
-        tell.refresh(turn, asked)
+    turn.set_case(number, refreshed_on=turn.day)
+    tell.refresh(turn, turn.contract.cases[number])
 
 
 def _ask_on(asked: Case) -> date | None:
-    """The first day on which to ask; None before the agency has the case, and after it was told that all is paid."""
-    if asked.status == TO_BE_PASSED or asked.heard_on is None or case.settled(asked):
+    """The first day on which to ask; None before the agency has the case. After a recall because all is paid nothing more is told, but
+    still asked: a question tells nothing, and the answer to the recall may be what was lost."""
+    if asked.status == TO_BE_PASSED or asked.heard_on is None:
         return None
     if asked.stage == MONITORING:
         return max(asked.heard_on, asked.refreshed_on or asked.heard_on) + MONITORING_DAYS

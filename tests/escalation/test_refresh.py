@@ -69,13 +69,13 @@ def test_nobody_is_asked_after_the_end() -> None:
     assert asked(one) == []
 
 
-def test_after_a_recall_because_all_is_paid_nothing_more_is_sent() -> None:
+def test_after_a_recall_because_all_is_paid_nothing_more_is_told_but_still_asked() -> None:
     one = passed()
     one.pay("P1", "2026-01-26", 10_000)
-    one.days("2026-01-26", "2026-02-15")
-    one.event("case.refresh_ordered", "2026-02-16", by="ann")
-    one.event("case.monitoring_ordered", "2026-02-16", by="ann")
-    assert one.commands == [("case.submit", 10_000), ("case.recall", "paid")]
+    one.days("2026-01-26", "2026-01-28")
+    one.event("case.monitoring_ordered", "2026-01-28", by="ann")
+    assert one.commands == [("case.submit", 10_000), ("case.recall", "paid"), ("case.refresh", None), ("case.refresh", None)]
+    assert asked(one) == ["2026-01-27", "2026-01-28"]
     assert not one.refused
 
 
