@@ -54,9 +54,10 @@ def _ask(turn: Turn, number: int) -> None:
 def _ask_on(asked: Case) -> date | None:
     """The first day on which to ask; None before the agency has the case. After a recall because all is paid nothing more is told, but
     still asked: a question tells nothing, and the answer to the recall may be what was lost."""
-    if asked.status == TO_BE_PASSED or asked.heard_on is None:
+    if asked.status == TO_BE_PASSED:
         return None
+    heard_on = asked.heard_on or asked.handed_over_on  # of a case that was taken over nothing was heard since, but it is known as of then
     if asked.stage == MONITORING:
-        return max(asked.heard_on, asked.refreshed_on or asked.heard_on) + MONITORING_DAYS
-    silent_on = asked.heard_on + SILENT_DAYS
+        return max(heard_on, asked.refreshed_on or heard_on) + MONITORING_DAYS
+    silent_on = heard_on + SILENT_DAYS
     return silent_on if asked.refreshed_on is None else max(silent_on, asked.refreshed_on + timedelta(days=1))

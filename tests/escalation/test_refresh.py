@@ -95,6 +95,15 @@ def test_a_case_that_stepped_back_is_still_asked_about() -> None:
     assert asked(one) == ["2026-03-03"]
 
 
+def test_a_case_that_was_taken_over_is_asked_about_though_nothing_was_heard_of_it_here() -> None:
+    one = world()
+    one.invoice()
+    adopted = {"agency_account": "main", "case_id": "A1", "status": "Accepted", "invoice_ids": ["R1"]}
+    one.event("contract.taken_over", "2026-01-26", as_of="2026-01-25", receivables=[], case=adopted)
+    one.days("2026-01-26", "2026-01-28")
+    assert asked(one) == ["2026-01-27", "2026-01-28"]
+
+
 # --- orders
 
 
