@@ -191,6 +191,8 @@ class Contract:
             agency.reply(self, event, fact)
             self.record(event.id, None)
         self._write_offs()
+        if isinstance(event, billing.BalanceStated):
+            self._compare_balance(event.data)
         if view is not None:
             self._reopen(view, fact)
             agency.tell(self, view, fact)
@@ -235,6 +237,15 @@ class Contract:
             self.unapplied.add((fact.event.source, fact.event.id))
             self.attention.raise_("unapplied_event")
         return [(fact.topic, fact.event.id, "currency mismatch") for fact in dropped]
+
+    def _compare_balance(self, stated: billing.BalanceStatedData) -> None:
+        """With our fold at that day; a difference stands until a later one agrees."""
+        books = self.ledger().on(stated.as_of)
+        ours = sum(books.principal[one.invoice_id] for one in books.receivables.values() if one.issued_on <= stated.as_of)
+        if ours == stated.open_amount:
+            self.attention.end("balance_differs")
+        else:
+            self.attention.raise_("balance_differs")
 
     def _write_offs(self) -> None:
         """What is open when a write-off and its receivable are both known is fixed."""

@@ -170,7 +170,7 @@ def working_day_for_steps(view: View) -> bool:
 def climbed(view: View, number: int, anchor: str) -> dict[str, int]:
     """The rungs that taking step `number` raises: the anchor to it, every other overdue receivable by one, at most to it."""
     rungs = {}
-    for invoice_id in {*view.overdue(), anchor}:
+    for invoice_id in view.counted():
         rung = view.rung(invoice_id)
         raised = number if invoice_id == anchor else max(rung, min(rung + 1, number))
         if raised > rung:

@@ -124,6 +124,7 @@ class Life(Upstream, Orders, Answers):
             "debtor.deceased": (self._death, 0.5),
             "payment_plan.agreed": (self._plan, 2),
             "payment_plan.cancelled": (self._cancel_plan, 0.5),
+            "balance.stated": (self._balance, 1.5),
             "step.approved": (self._approve, 3),
             "call.attempted": (self._attempt, 3),
             "case.refresh_ordered": (self._wish, 2 if in_case else 0.3),

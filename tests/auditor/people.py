@@ -81,7 +81,7 @@ def _notice_failed(contract: Contract, event: instructions.NoticeFailed) -> None
     if all(one["id"] != event.data.notice_id for one in known):
         raise Refused("unknown notice")
     for number, taken in enumerate(contract.steps):
-        if taken.notice_id == event.data.notice_id and taken.kind == "remind":
+        if taken.notice_id == event.data.notice_id:
             contract.steps[number] = replace(taken, kind="skipped")
             contract.decided.fees = [fee for fee in contract.decided.fees if (fee.dated, fee.step) != (taken.day, taken.step)]
             contract.attention.raise_("undeliverable")

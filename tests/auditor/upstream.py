@@ -5,7 +5,7 @@ from typing import Any
 
 from schemas import topics
 from tests.auditor import supports
-from tests.auditor.telling import Telling
+from tests.auditor.telling import KEY, Telling
 
 
 class Upstream(Telling):
@@ -137,6 +137,14 @@ class Upstream(Telling):
         }
         self.initiated.append(data["payment_id"])
         self._event(topics.PAYMENTS, "payment.initiated", data)
+
+    def _balance(self) -> None:
+        """Mostly what we have, too."""
+        contract = self.auditor.contracts.get(KEY)
+        row = {} if contract is None or contract.out.status is None else contract.out.status["data"]
+        right = int(row.get("open_amount") or 0)
+        data = {"as_of": str(self._day(-2, 1)), "open_amount": right if self.rng.random() < 0.6 else self._amount()}
+        self._event(topics.CONTRACTS, "balance.stated", data)
 
     def _insolvency(self) -> None:
         self._event(topics.CONTRACTS, "insolvency.opened", {"occurred_on": str(self._day(-20, 2))})
