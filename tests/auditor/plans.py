@@ -66,8 +66,13 @@ def _plan(ledger: Ledger, fact: Fact[PaymentPlanAgreed], grace_days: int) -> Pla
     cancelled = min((one.day for one in ledger.facts.of(PaymentPlanCancelled) if one.event.data.plan_id == data.plan_id), default=NEVER)
     after_grace = NEVER if missed is None else missed + ONE_DAY
     ends_on = min(fulfilled, cancelled, after_grace)
-    broken = missed is not None and fulfilled > missed and cancelled > missed
+    broken = missed is not None and fulfilled > missed and cancelled > missed and not _settled_by_now(ledger, kept)
     return replace(kept, ends_on=ends_on, broken=broken)
+
+
+def _settled_by_now(ledger: Ledger, plan: Plan) -> bool:
+    now = ledger.on(NEVER)
+    return not readings.A_SETTLED_PLAN_STAYS_FULFILLED and all(now.open(one) == 0 for one in plan.invoice_ids)
 
 
 def paid_by(ledger: Ledger, plan: Plan, day: date) -> int:

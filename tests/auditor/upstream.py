@@ -139,11 +139,11 @@ class Upstream(Telling):
         self._event(topics.PAYMENTS, "payment.initiated", data)
 
     def _balance(self) -> None:
-        """Mostly what we have, too."""
+        """Mostly what we have, too; not of a past day, at which the auditor does not yet know what was corrected since."""
         contract = self.auditor.contracts.get(KEY)
         row = {} if contract is None or contract.out.status is None else contract.out.status["data"]
         right = int(row.get("open_amount") or 0)
-        data = {"as_of": str(self._day(-2, 1)), "open_amount": right if self.rng.random() < 0.6 else self._amount()}
+        data = {"as_of": str(self._day(0, 1)), "open_amount": right if self.rng.random() < 0.6 else self._amount()}
         self._event(topics.CONTRACTS, "balance.stated", data)
 
     def _insolvency(self) -> None:
