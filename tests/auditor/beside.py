@@ -130,7 +130,7 @@ def refresh(contract: Contract, view: View, now: datetime) -> None:
         silent = view.day >= max(case.last_reply_on, case.refreshed_on or case.last_reply_on) + timedelta(days=MONITORING_DAYS)
     else:
         silent = case.last_reply_on < view.day - days.ONE_DAY
-    if silent:
+    if silent and not ("paid" in case.recalls and readings.A_PAID_RECALL_ENDS_REFRESHES):
         case.refreshed_on = view.day
         contract.out.add_command(contract, "case.refresh", {"handover_id": case.handover_id})
 

@@ -54,7 +54,11 @@ def _to_the_agency(contract: Contract, event: Any) -> None:
 
 
 def _command(contract: Contract, kind: str, data: dict[str, Any]) -> None:
-    contract.out.add_command(contract, kind, {"handover_id": _open_case(contract).handover_id, **data})
+    """After a recall with reason paid nothing more is sent."""
+    case = _open_case(contract)
+    refreshed = kind == "case.refresh" and not readings.A_PAID_RECALL_ENDS_REFRESHES
+    if "paid" not in case.recalls or refreshed:
+        contract.out.add_command(contract, kind, {"handover_id": case.handover_id, **data})
 
 
 def _skip(contract: Contract, event: instructions.StepSkipped) -> None:

@@ -69,6 +69,10 @@ A_SETTLED_PLAN_STAYS_FULFILLED = False
 """Section 5: fulfilled is also "a plan of which nothing is open any more". True: once nothing was open, for good; False: only while nothing
 is open by today's books, so that a later cost can break it."""
 
+A_PAID_RECALL_ENDS_REFRESHES = False
+"""Section 6: "After a recall with reason paid nothing more is sent." True: case.refresh neither; False: the agency is still asked, since
+only its answer ends the case."""
+
 CHARGEBACK_FEES_SEE_EARLIER_ONES = True
 """Section 2: a chargeback's fee is a cost on "the one the payment would settle first". True: as things stood when the payment settled, the
 fees of chargebacks booked before this one included; False: as if no other chargeback had cost anything."""
