@@ -54,9 +54,9 @@ def take(turn: Turn, step: NextStep, day: date) -> None:
         return
     overdue = turn.view.overdue
     if isinstance(step.step, HandOver):
-        level = turn.contract.level
+        level, account = turn.contract.level, placement.account(turn)
         _climb(turn, step, day)
-        if not case.hand_over(turn, case.covered_by_step(turn, step), placement.account(turn), level, step.number):
+        if not case.hand_over(turn, case.covered_by_step(turn, step), account, level, step.number):
             turn.set(nothing_to_hand_over=True)
             evaluate(turn)
     elif isinstance(step.step, Remind):

@@ -196,6 +196,17 @@ def test_an_order_waits_for_nothing() -> None:
     assert submitted(one) == [("2026-01-29", "main")]
 
 
+def test_the_rules_are_asked_of_the_receivable_whose_step_it_is() -> None:
+    """Once it is taken, a younger receivable is the next whose step comes; it decides nothing about this claim."""
+    steps = [{"kind": "remind", "day": 3, "level": 1}, {"kind": "hand_over", "day": 9, "accounts": [RULES[-1]]}]
+    one = world(steps=steps)
+    one.invoice()
+    one.invoice("I-2", due="2026-01-30")
+    one.days("2026-01-19", "2026-02-20")
+    [(_, account)] = submitted(one)
+    assert account == "old"
+
+
 def test_reasons_are_sorted() -> None:
     step = {"kind": "hand_over", "day": 9, "approval": "required", "minimum": {"EUR": 99_999}, "accounts": []}
     one = world(steps=[step])
