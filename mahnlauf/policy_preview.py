@@ -25,7 +25,7 @@ from schemas.timers import PolicyApplied, PolicyAppliedData
 from streams.engine.cluster import Connection
 from streams.engine.framing import RESERVED, SHARED_KEY, unframe
 from streams.engine.protocol import Output
-from streams.escalation.settings import SHARED_VERSION, Shared, TenantState
+from streams.escalation.settings import Shared, TenantState
 from streams.processor import EscalationProcessor
 from streams.replay import ahead
 
@@ -186,7 +186,7 @@ def _look_ahead(group: Group, plan: Plan) -> Tally:
 
 
 def _shared(processor: EscalationProcessor, group: Group) -> Shared:
-    return processor.load_shared(group.shared, SHARED_VERSION)
+    return processor.load_shared(group.shared, processor.state_version)
 
 
 def _applied(shared: Shared, tenant: str, policy: Policy, day: date) -> PolicyApplied:

@@ -15,11 +15,9 @@ from schemas.accounts import Creditor, TenantSettings
 from schemas.policy import Policy, Remind, Step
 from schemas.timers import PaymentsImportedData, PolicyAppliedData, PolicyWithdrawnData
 from streams.escalation.calendar import WorkingDays, zone
-from streams.escalation.state import Binding, Contract, Kept
+from streams.escalation.state import Binding, Contract, Kept, check_version
 from streams.escalation.supported import NOT_SUPPORTED_YET, unsupported
 
-SHARED_VERSION = 1
-"""Schema version of the encoded settings."""
 NO_POLICY = Policy(policy="none", time_zone="UTC", steps=())
 """Stands where there is none: its defaults count, and no step is taken."""
 STANDARD = "standard"
@@ -70,8 +68,7 @@ def dump_shared(shared: Shared) -> bytes:
 
 def load_shared(data: bytes, version: int) -> Shared:
     """The settings from their bytes. Raises ValueError for a version that these rules do not know."""
-    if version != SHARED_VERSION:
-        raise ValueError(f"settings of version {version}: these rules read version {SHARED_VERSION}; a newer release wrote them")
+    check_version(version)
     return _DECODER.decode(data)
 
 

@@ -14,7 +14,7 @@ from schemas.fields import Status
 from streams.escalation.facts import Facts, Portion
 
 STATE_VERSION = 2
-"""Schema version of the encoded state: raised by each release that changed these structs. They only grow at their ends, so that what the
+"""Schema version of the encoded states and settings: raised by each release that changed these structs. They only grow at their ends, so that what the
 version before wrote is read with the defaults of what it did not know."""
 RULES = 5
 """Number of the rules, raised by any change that alters outputs: journal and audit know by it which code decided."""
@@ -257,6 +257,11 @@ def dump(contract: Contract) -> bytes:
 
 def load(data: bytes, version: int) -> Contract:
     """The state from its bytes. Raises ValueError for a version that these rules do not know."""
+    check_version(version)
+    return _DECODER.decode(data)
+
+
+def check_version(version: int) -> None:
+    """Raises ValueError for a version of states or settings that these rules do not know."""
     if version not in (STATE_VERSION - 1, STATE_VERSION):
         raise ValueError(f"state of version {version}: these rules read {STATE_VERSION - 1} and {STATE_VERSION}; a newer release wrote it")
-    return _DECODER.decode(data)

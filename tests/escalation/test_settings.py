@@ -191,3 +191,10 @@ def test_the_tenant_s_calendar_serves_a_policy_without_one() -> None:
     one.invoice()
     one.days("2026-01-19", "2026-01-30")
     assert one.reminders == [("2026-01-26", 1)]
+
+
+def test_settings_are_read_back_as_they_were_written() -> None:
+    """The engine keeps them under the version of the states, so whoever raises that must still read them."""
+    one = world()
+    read_back = [one.processor.load_shared(one.processor.dump_shared(one.shared), one.processor.state_version - back) for back in (0, 1)]
+    assert read_back == [one.shared, one.shared]
