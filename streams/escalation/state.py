@@ -14,8 +14,8 @@ from schemas.fields import Status
 from streams.escalation.facts import Facts, Portion
 
 STATE_VERSION = 2
-"""Schema version of the encoded states and settings: raised by each release that changed these structs. They only grow at their ends, so that what the
-version before wrote is read with the defaults of what it did not know."""
+"""Schema version of the encoded states and settings: raised by each release that changed these structs. They only grow at their ends, so
+that what the version before wrote is read with the defaults of what it did not know."""
 RULES = 5
 """Number of the rules, raised by any change that alters outputs: journal and audit know by it which code decided."""
 
