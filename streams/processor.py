@@ -160,7 +160,7 @@ class _Envelope(msgspec.Struct):
 def _output(key: bytes, tenant: str, subject: str, told: Told) -> Output:
     envelope = None if told.data is None else _Envelope("1.0", told.id, SOURCE, moment(told.time_us), subject, tenant, told.kind, told.data)
     value = None if envelope is None else _ENCODER.encode(envelope)
-    return Output(outputs.TOPICS[told.kind], key, value, told.time_us // 1000, latest_only=told.kind == outputs.STATUS)
+    return Output(outputs.TOPICS[told.kind], key, value, told.time_us // 1000, latest_only=told.kind == outputs.STATUS, kind=told.kind)
 
 
 class _Naming(msgspec.Struct):

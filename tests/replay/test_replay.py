@@ -59,6 +59,13 @@ def test_one_tick_a_day_from_the_first_event_to_the_last_day() -> None:
     assert data(result.sorted_status()[0])["status"] == "Reminded"
 
 
+def test_every_output_is_of_the_kind_that_metrics_count_it_by() -> None:
+    result = replay([invoice()], [SHORT], date(2026, 1, 20))
+    told = [output for written in (*result.outputs.values(), result.sorted_status()) for output in written]
+    assert {topics.NOTICES, topics.CASE_STATUS} <= {output.topic for output in told}
+    assert [output.kind for output in told] == [json.loads(output.value or b"")["type"] for output in told]
+
+
 def test_what_comes_up_to_the_tick_counts_before_its_step() -> None:
     paid = replay([payment("2026-01-13T12:00:00+00:00"), invoice()], [SHORT], date(2026, 1, 20))
     assert reminded(paid) == []
