@@ -152,7 +152,7 @@ class House:
             await cluster.watch(topics.INPUTS)
             async with asyncio.timeout(within_s):
                 while behind := await self._behind(cluster):
-                    await asyncio.sleep(0.1)
+                    await asyncio.sleep(0.1)  # between two questions to the broker
         except TimeoutError:
             raise AssertionError(f"not within {within_s:.0f} s: everything is applied; (position, end): {behind}") from None
         finally:

@@ -9,4 +9,4 @@ def until(condition: Callable[[], bool], what: str, within_s: float = 120.0) -> 
     deadline = time.monotonic() + within_s
     while not condition():
         assert time.monotonic() < deadline, f"not within {within_s:.0f} s: {what}"
-        time.sleep(0.05)
+        time.sleep(0.05)  # between two looks

@@ -40,7 +40,7 @@ async def main(bootstrap: str, child: Child) -> None:
     connector = Connector(config, AGENCIES)
     running = asyncio.create_task(connector.run())
     while not running.done() and connector.url.endswith(":0"):
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.01)  # between two looks: it has no moment to wait for
     print(connector.url, flush=True)
     await running
 

@@ -102,7 +102,7 @@ async def eventually(condition: Callable[[], Awaitable[bool]], what: str, within
     deadline = loop.time() + within_s
     while not await condition():
         assert loop.time() < deadline, f"not within {within_s} s: {what}"
-        await asyncio.sleep(0.02)
+        await asyncio.sleep(0.02)  # between two looks
 
 
 def as_json(records: Iterable[Any]) -> list[Any]:

@@ -73,9 +73,9 @@ def test_a_write_on_a_connection_that_was_just_reset_is_a_kafka_error(kafka: str
             through.reset()
             async with asyncio.timeout(10):
                 while not transport.is_closing():
-                    await asyncio.sleep(0)
+                    await asyncio.sleep(0)  # a turn of the loop
                 for _ in range(turns):
-                    await asyncio.sleep(0)
+                    await asyncio.sleep(0)  # which turn the write meets is what is tested
                 with pytest.raises(kafka_errors.KafkaError):
                     await connection.send(MetadataRequest([]))
             connection.close()

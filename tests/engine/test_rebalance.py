@@ -89,7 +89,7 @@ class Flow:
                     for key in part:
                         self.sent[key] += 1
                     number += 7
-                await asyncio.sleep(0.02)
+                await asyncio.sleep(0.02)  # a flow, not a flood
 
 
 async def everything_is_told(house: House, sent: dict[bytes, int]) -> bool:
