@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from pathlib import Path
 from statistics import quantiles
-from typing import Any, Final
+from typing import Final
 
 import msgspec
 
@@ -18,6 +18,7 @@ from mahnlauf.event_lines import Read
 from mahnlauf.failures import BadInput
 from mahnlauf.policy_preview import kind_of
 from mahnlauf.replaying import read_events
+from mahnlauf.told import Told, read_told
 from schemas import topics
 from schemas.policy import Policy
 from streams.engine.protocol import Output
@@ -123,15 +124,6 @@ def _without_policy(event: Event) -> Event | None:
 # --- counting
 
 
-class _Told(msgspec.Struct):
-    type: str
-    time: datetime
-    data: dict[str, Any]
-
-
-_told: Final = msgspec.json.Decoder(_Told)
-
-
 def _count(name: str, replayed: Replayed) -> Measures:
     found = Measures(name, contracts=replayed.contracts, dead_letters=replayed.dead_letters.total())
     sent = _count_sent(found, replayed)
@@ -174,7 +166,7 @@ def _count_payments(found: Measures, replayed: Replayed, sent: dict[bytes | None
     found.unpaid = sum(_open_amount(replayed.case_status[key]) > 0 for key in escalated if key in replayed.case_status)
 
 
-def _is_paid(told: _Told) -> bool:
+def _is_paid(told: Told) -> bool:
     """Back in Clear; or paid in full while the agency had the case, and only its answer is awaited."""
     if told.type == CHANGE:
         return bool(told.data["to"] == CLEAR)
@@ -182,7 +174,7 @@ def _is_paid(told: _Told) -> bool:
 
 
 def _open_amount(status: Output) -> int:
-    return int(_told.decode(status.value or b"").data["open_amount"])
+    return int(read_told(status).data["open_amount"])
 
 
 def _last(sent: list[tuple[datetime, str]], began: datetime, ended: datetime) -> str:
@@ -190,7 +182,7 @@ def _last(sent: list[tuple[datetime, str]], began: datetime, ended: datetime) ->
     return kinds[-1] if kinds else NOTHING_SENT
 
 
-def _read(replayed: Replayed, *names: str) -> Iterator[tuple[Output, _Told]]:
+def _read(replayed: Replayed, *names: str) -> Iterator[tuple[Output, Told]]:
     for name in names:
         for output in replayed.outputs.get(name, ()):
-            yield output, _told.decode(output.value or b"")
+            yield output, read_told(output)

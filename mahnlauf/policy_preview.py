@@ -13,11 +13,10 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any, Final, NamedTuple
 
-import msgspec
-
 from mahnlauf import committed, replaying
 from mahnlauf.failures import BadInput, ClusterWrong
 from mahnlauf.replaying import Days
+from mahnlauf.told import read_told
 from schemas import topics
 from schemas.codec import encode
 from schemas.policy import Policy
@@ -197,18 +196,9 @@ def _applied(shared: Shared, tenant: str, policy: Policy, day: date) -> PolicyAp
     return PolicyApplied(id=f"preview/{tenant}", source=SOURCE, time=datetime.combine(day, time(), UTC), data=data)
 
 
-class _Event(msgspec.Struct):
-    type: str
-    time: datetime
-    data: dict[str, Any]
-
-
-_read: Final = msgspec.json.Decoder(_Event)
-
-
 def _count(tally: Tally, output: Output) -> bool:
     """Whether it is something that is sent: a notice, or a handover."""
-    event = _read.decode(output.value or b"")
+    event = read_told(output)
     kind = kind_of(event.type, event.data)
     if kind is None:
         return False

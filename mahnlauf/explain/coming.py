@@ -8,6 +8,7 @@ import msgspec
 
 from mahnlauf.explain.found import Found
 from mahnlauf.explain.words import money
+from mahnlauf.told import read_told
 from schemas import topics
 from schemas.timers import ClockTicked, ClockTickedData
 from streams.engine.protocol import Applied, Keyed, Output, Record
@@ -40,14 +41,6 @@ class WhatIf(NamedTuple):
 
     cause: str
     effect: str
-
-
-class _Event(msgspec.Struct):
-    type: str
-    data: dict[str, Any]
-
-
-_read: Final = msgspec.json.Decoder(_Event)
 
 
 def coming(found: Found) -> list[Coming]:
@@ -126,8 +119,8 @@ def _effect(found: Found, topic: str, kind: str, data: dict[str, Any]) -> str:
 
 def _told(found: tuple[Output, ...]) -> list[str]:
     """Of each output what a person would say; the status is told by its history."""
-    read = [(output.topic, _read.decode(output.value)) for output in found if output.value and output.topic != topics.CASE_STATUS]
-    return [_words(event.type, event.data) for _, event in read]
+    events = [read_told(output) for output in found if output.value and output.topic != topics.CASE_STATUS]
+    return [_words(event.type, event.data) for event in events]
 
 
 def _words(kind: str, data: dict[str, Any]) -> str:
