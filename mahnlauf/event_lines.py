@@ -1,12 +1,13 @@
 """The lines of event files with the moment each belongs to, as publish and replay order them.
 
-- The moment is the event's `time` cut to ms. What names no usable time (a tombstone, a poisoned value) keeps its place in the file: it
-  takes the moment of the line before it, at the beginning of a file the beginning of everything.
+- The moment is the event's `time` cut to ms, else the `timestamp` of its line. What names neither (a tombstone, a poisoned value) keeps
+  its place in the file: it takes the moment of the line before it, at the beginning of a file the first that a line of the file names (in
+  a file that names none, the beginning of everything).
 - A policy version without a time counts from the beginning.
 - Exports of escalation.timers hold a copy from each partition: those that say they were elsewhere than in partition 0 are passed over.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final, NamedTuple
@@ -27,12 +28,14 @@ _RANKS: Final = {topic: rank for rank, topic in enumerate(ACCEPTED, start=1)}
 
 
 class EventLine(NamedTuple):
-    """`sequence`: by which LineFiles finds it again. `when_ms`: 0 is the beginning of everything. `rank` orders what is of one moment."""
+    """`sequence`: by which LineFiles finds it again. `when_ms`: 0 is the beginning of everything. `rank` orders what is of one moment.
+    `place`: where a person finds it."""
 
     sequence: int
     when_ms: int
     rank: int
     line: lines.Line
+    place: Place
 
 
 @dataclass(slots=True)
@@ -61,11 +64,11 @@ def read(
             if len(mistakes) == MISTAKES_TOLD:
                 break
             continue
-        if found is not None:
-            yield found
+        yield from found
         done += len(text) + 1
         if sequence % 10_000 == 0:
             progress(done, whole)
+    yield from reading.rest()
     progress(whole, whole)
     if mistakes:
         more = f"\n(only the first {MISTAKES_TOLD} mistakes are told)" if len(mistakes) == MISTAKES_TOLD else ""
@@ -76,22 +79,44 @@ class _Reading:
     def __init__(self, seen: Read, latest_ms: int | None) -> None:
         self._seen, self._latest_ms = seen, latest_ms
         self._path: Path | None = None
-        self._before_ms = THE_BEGINNING
+        self._before_ms: int | None = None
+        self._head: list[EventLine] = []
+        """Of the file being read, what stands before the first moment."""
 
-    def placed(self, sequence: int, place: Place, line: lines.Line) -> EventLine | None:
-        """None for a copy. Raises LineError, PolicyLineError."""
+    def placed(self, sequence: int, place: Place, line: lines.Line) -> Sequence[EventLine]:
+        """What has its moment now, in order: none for a copy or at the head of a file. Raises LineError, PolicyLineError."""
         if line.topic not in _RANKS:
             raise lines.LineError(f"{line.topic!r} is no topic of events: one of {', '.join(ACCEPTED)} is")
-        if place.path != self._path:
-            self._path, self._before_ms = place.path, THE_BEGINNING
+        before = self._begun(place.path)
         if line.topic == topics.TIMERS and line.partition:
             self._seen.copies += 1
-            return None
+            return before
         if line.topic == topics.POLICIES and PolicyLine.read(line).counts_from_the_beginning:
-            return EventLine(sequence, THE_BEGINNING, 0, line)
-        return EventLine(sequence, self._when(line), _RANKS[line.topic], line)
+            return (*before, EventLine(sequence, THE_BEGINNING, 0, line, place))
+        when = self._when(line)
+        found = EventLine(sequence, THE_BEGINNING if when is None else when, _RANKS[line.topic], line, place)
+        if when is None:
+            self._head.append(found)
+            return before
+        return (*before, *self._placed_head(when), found)
 
-    def _when(self, line: lines.Line) -> int:
+    def rest(self) -> Sequence[EventLine]:
+        """What is left at the end of a file that names no moment."""
+        return self._placed_head(THE_BEGINNING)
+
+    def _begun(self, path: Path) -> Sequence[EventLine]:
+        """What the file before has left, where a file begins."""
+        if path == self._path:
+            return ()
+        self._path, self._before_ms = path, None
+        return self.rest()
+
+    def _placed_head(self, when: int) -> Sequence[EventLine]:
+        head, self._head = self._head, []
+        return [found._replace(when_ms=when) for found in head]
+
+    def _when(self, line: lines.Line) -> int | None:
+        """None before the first moment of a file."""
         when = lines.time_ms(line)
         if when is None:
             self._seen.without_time += 1

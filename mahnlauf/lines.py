@@ -5,12 +5,15 @@
 
 `value` is the record's value exactly as it stands (null: no value, a tombstone); what isn't UTF-8 JSON on one line is `value_base64`, a
 key that isn't UTF-8 `key_base64`. `headers` is a list of [name, text], or [name, {"base64": …}]. `partition`, `offset` and `timestamp`
-say where a record was; who reads a line to publish it places it anew.
+(ms since 1970) say where and when a record was. Who reads a line to publish it places it anew; its moment is its event's `time`, and
+`timestamp` where that names none. Any other key is a mistake of who wrote it, and refused.
 """
 
 import binascii
+import re
 from base64 import b64decode, b64encode
 from datetime import UTC, datetime, timedelta
+from difflib import get_close_matches
 from typing import Any, Final
 
 import msgspec
@@ -32,7 +35,7 @@ class _Base64(msgspec.Struct):
     base64: str
 
 
-class _Line(msgspec.Struct):
+class _Line(msgspec.Struct, forbid_unknown_fields=True):
     topic: str
     key: str | msgspec.UnsetType | None = msgspec.UNSET
     key_base64: str | msgspec.UnsetType = msgspec.UNSET
@@ -40,21 +43,30 @@ class _Line(msgspec.Struct):
     value_base64: str | msgspec.UnsetType = msgspec.UNSET
     headers: list[tuple[str, str | _Base64 | None]] = []
     partition: int | None = None
+    offset: int | None = None
+    timestamp: int | None = None
 
 
 class Line(msgspec.Struct, frozen=True):
-    """A line as a record to be. `partition` is where it was, if an export wrote it."""
+    """A line as a record to be. `partition` and `timestamp_ms` are where and when it was, if an export wrote it."""
 
     topic: str
     key: bytes | None
     value: bytes | None
     headers: tuple[tuple[str, bytes], ...]
     partition: int | None
+    timestamp_ms: int | None
 
 
 class _Timed(msgspec.Struct):
     time: str
 
+
+_UNKNOWN: Final = re.compile("Object contains unknown field `(.*)`$")
+_NO_TIMESTAMP: Final = -1
+"""Kafka's word for a record that was given none."""
+_TIMESTAMP_MIN: Final = (MOMENT_MIN - _EPOCH) // _MILLISECOND
+_TIMESTAMP_MAX: Final = (MOMENT_MAX - _EPOCH) // _MILLISECOND
 
 _lines: Final = msgspec.json.Decoder(_Line)
 _timed: Final = msgspec.json.Decoder(_Timed)
@@ -68,10 +80,32 @@ def parse(text: bytes) -> Line:
     except UnicodeDecodeError as error:
         raise LineError(f"not UTF-8 at byte {error.start + 1}: a line is JSON in UTF-8 (value_base64 holds what is not)") from None
     except msgspec.ValidationError as error:
-        raise LineError(f'{error}; a line is {{"topic": …, "key": …, "value": …}}') from None
+        raise LineError(_unknown_key(str(error)) or f'{error}; a line is {{"topic": …, "key": …, "value": …}}') from None
     except msgspec.DecodeError as error:
         raise LineError(f"not JSON: {error}") from None
-    return Line(line.topic, _key(line), _value(line), _headers(line), line.partition)
+    return Line(line.topic, _key(line), _value(line), _headers(line), line.partition, _timestamp_ms(line))
+
+
+def _unknown_key(error: str) -> str | None:
+    """What to say of a key that is none of a line's; None for another error."""
+    found = _UNKNOWN.match(error)
+    if found is None:
+        return None
+    near = get_close_matches(found[1], _Line.__struct_fields__, n=1)
+    meant = f" (is {near[0]} meant?)" if near else ""
+    return f"{found[1]}: no such key{meant}; the keys of a line are {', '.join(_Line.__struct_fields__)}"
+
+
+def _timestamp_ms(line: _Line) -> int | None:
+    at_ms = line.timestamp
+    if at_ms is None or at_ms == _NO_TIMESTAMP:
+        return None
+    if not _TIMESTAMP_MIN <= at_ms <= _TIMESTAMP_MAX:
+        raise LineError(
+            f"timestamp: {at_ms} is no moment of 1970 to {MOMENT_MAX.year}: write milliseconds since 1970, such as 1767603600000, or "
+            "leave it out"
+        )
+    return at_ms
 
 
 def _key(line: _Line) -> bytes | None:
@@ -109,7 +143,12 @@ def _unpacked(field: str, text: str) -> bytes:
 
 
 def time_ms(line: Line) -> int | None:
-    """The event's own time, cut to milliseconds since 1970; None if it names none that can be meant."""
+    """The event's own time, cut to milliseconds since 1970, else the line's timestamp; None if neither names one that can be meant."""
+    own = _own_time_ms(line)
+    return line.timestamp_ms if own is None else own
+
+
+def _own_time_ms(line: Line) -> int | None:
     for name, content in line.headers:
         if name == _TIME_HEADER:
             return moment_ms(content.decode(errors="replace"))

@@ -98,9 +98,9 @@ def _events(found: Iterable[EventLine]) -> Iterator[Event]:
     for event_line in found:
         line, time_ms = event_line.line, event_line.when_ms or None
         if line.topic != topics.POLICIES:
-            yield Event(time_ms, line.topic, line.key, line.value, line.headers)
+            yield Event(time_ms, line.topic, line.key, line.value, line.headers, event_line.place)
         elif event_line.sequence in policies:
-            yield Event(time_ms, topics.TIMERS, None, policies[event_line.sequence])
+            yield Event(time_ms, topics.TIMERS, None, policies[event_line.sequence], place=event_line.place)
 
 
 def _policies(found: Iterable[EventLine]) -> dict[int, bytes]:

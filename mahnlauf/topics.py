@@ -64,6 +64,12 @@ async def create(connection: Connection, partitions: int, replication: int | Non
         return [spec.name for spec in missing]
 
 
+async def names(connection: Connection) -> set[str]:
+    """Every topic of the cluster, whoever made it. Raises ClusterWrong."""
+    async with _admin(connection) as admin:
+        return set(await admin.list_topics())
+
+
 async def check(connection: Connection, partitions: int | None = None, replication: int | None = None) -> list[Difference]:
     """What is not as it must be, in order of topics. `partitions` None: as many as escalation.timers has."""
     async with _admin(connection) as admin:

@@ -28,6 +28,8 @@ log = logging.getLogger(__name__)
 
 NOON: Final = time(12)
 SOURCE: Final = "/mahnlauf/replay"
+BURIED_TOLD: Final = 1_000
+"""Beyond, something is wrong that the first thousand show as well."""
 _DAY_MS: Final = 86_400_000
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _RANKS: Final = {topic: rank for rank, topic in enumerate(topics.INPUTS)}
@@ -37,13 +39,24 @@ _RESERVED_KEY: Final = Poison("wrong key", "keys that begin with a zero byte are
 
 class Event(NamedTuple):
     """One record of an input topic. `time_ms` is its event's time cut to ms; None counts from the beginning (a policy without a time).
-    Broadcasts (ticks, policies, tenants) are records of escalation.timers."""
+    Broadcasts (ticks, policies, tenants) are records of escalation.timers. `place`: where a person finds it."""
 
     time_ms: int | None
     topic: str
     key: bytes | None
     value: bytes | None
     headers: Headers = ()
+    place: object = ""
+
+
+class Buried(NamedTuple):
+    """A dead letter as a person is told of it: where its record was read, and which field is wrong in what way."""
+
+    place: object
+    topic: str
+    key: bytes | None
+    reason: str
+    detail: str
 
 
 @dataclass(slots=True)
@@ -62,6 +75,8 @@ class Replayed:
     """Records that are none of our business, by kind."""
     dead_letters: Counter[str] = field(default_factory=Counter)
     """By reason."""
+    buried: list[Buried] = field(default_factory=list)
+    """The first `BURIED_TOLD` of them, in order."""
     never_late_enough: list[str] = field(default_factory=list)
     """Contracts that never saw a tick at or after their policy's `at`: no step could be taken for them."""
     shared: Shared = field(default_factory=Shared)
@@ -151,6 +166,7 @@ class _Partition:
         self._failing: dict[bytes, str] = {}
         self._offsets: Counter[str] = Counter()
         self._ticked_us: list[int] = []
+        self._place: object = ""
         self._result = Replayed()
 
     def run(self, events: Sequence[Event], ticks: Sequence[int], end_ms: int) -> None:
@@ -169,12 +185,14 @@ class _Partition:
 
     def tick(self, now_ms: int) -> None:
         """Visit what is due."""
+        self._place = "a tick"
         value = clock_ticked(_EPOCH + timedelta(milliseconds=now_ms))
         self._apply(self._record(Event(now_ms, topics.TIMERS, None, value), now_ms))
 
     def feed(self, event: Event, timestamp_ms: int) -> None:
         """Apply one record, whatever it is."""
         self._result.events += 1
+        self._place = event.place
         self._apply(self._record(event, timestamp_ms))
 
     def _record(self, event: Event, timestamp_ms: int) -> Record:
@@ -223,6 +241,8 @@ class _Partition:
 
     def _letter(self, record: Record, poison: Poison, stage: str) -> None:
         self._result.dead_letters[poison.reason] += 1
+        if len(self._result.buried) < BURIED_TOLD:
+            self._result.buried.append(Buried(self._place, record.topic, record.key, poison.reason, poison.detail))
         self._tell(deadletter.letter(record, poison, stage, topics.DEAD_LETTERS_SUFFIX))
 
     def _broadcast(self, record: Record, event: Any) -> None:

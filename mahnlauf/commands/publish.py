@@ -32,8 +32,8 @@ def command(
     """Publish files of events in order of time, with a tick for each day if days are to pass.
 
     A line is {"topic": ..., "key": "<tenant>/<contract>", "value": {...}}. Every line is checked before anything is sent. Records are
-    stamped with the time of their event; what names no usable time takes that of the line before it. Where ticks are published, workers
-    run with --clock none.
+    stamped with the time of their event, else the line's "timestamp"; what names neither takes that of the line before it. Where ticks
+    are published, workers run with --clock none.
     """
     days = Days(moments.time_of_day("--tick", tick) if tick else None, moments.day("--until", until) if until else None)
     if not files:
@@ -61,7 +61,7 @@ def _tell(told: Published, seconds: float) -> None:
     period = f" from {told.first:%Y-%m-%d} to {told.last:%Y-%m-%d}" if told.first and told.last else ""
     say(f"{count:,} events{period}, {told.ticks:,} ticks, {told.policies} policies, {told.broadcasts} other broadcasts in {seconds:.1f} s")
     for number, words in (
-        (told.without_time, "lines name no usable time and took that of the line before them"),
+        (told.without_time, "lines name no usable time and took that of the line before them (at the head of a file: the first in it)"),
         (told.copies, "lines of escalation.timers are copies from other partitions and were passed over"),
         (told.after_until, "lines lie after --until and were left out"),
     ):

@@ -12,7 +12,7 @@ from mahnlauf import moments, replaying
 from mahnlauf.policy_file import read_policy
 from mahnlauf.replaying import Days, Told
 from mahnlauf.telling import err, give_json, note, out, say
-from streams.replay import Replayed
+from streams.replay import Buried, Replayed
 
 app = typer.Typer(add_completion=False)
 NAMED = 5
@@ -57,6 +57,7 @@ def _counted(told: Told, written: list[Path]) -> dict[str, object]:
         "status": _statuses(replayed),
         "outputs": {name: len(outputs) for name, outputs in replayed.outputs.items()},
         "dead_letters": replayed.dead_letters,
+        "dead_letters_named": [_named(buried) for buried in replayed.buried],
         "skipped": replayed.skipped,
         "after_until": replayed.after_until,
         "without_time": told.seen.without_time,
@@ -64,6 +65,14 @@ def _counted(told: Told, written: list[Path]) -> dict[str, object]:
         "never_saw_a_late_enough_tick": replayed.never_late_enough,
         "written": [str(path) for path in written],
     }
+
+
+def _named(buried: Buried) -> dict[str, object]:
+    return {**buried._asdict(), "place": str(buried.place), "key": _key(buried)}
+
+
+def _key(buried: Buried) -> str | None:
+    return None if buried.key is None else buried.key.decode(errors="replace")
 
 
 class _Data(msgspec.Struct):
@@ -90,6 +99,10 @@ def _tell(told: Told, written: list[Path]) -> None:
         say(f"{len(outputs):>10,}  {name}")
     for reason, count in replayed.dead_letters.most_common():
         say(f"{count:>10,}  dead letters: {reason}")
+    for buried in replayed.buried[:NAMED]:
+        say(f"{buried.place}: {buried.topic} {_key(buried)}: {buried.reason}: {buried.detail}")
+    if replayed.dead_letters.total() > NAMED:
+        note(f"(the first {NAMED} of {replayed.dead_letters.total():,} dead letters; --json tells more)")
     for path in written:
         say(f"wrote {path}")
 
@@ -98,7 +111,10 @@ def _warn(told: Told, tick: str) -> None:
     replayed = told.replayed
     for number, words in (
         (replayed.after_until, "events lie after --until and were left out"),
-        (told.seen.without_time, "lines name no usable time and took that of the line before them"),
+        (
+            told.seen.without_time,
+            "lines name no usable time and took that of the line before them (at the head of a file: the first in it)",
+        ),
         (told.seen.copies, "lines of escalation.timers are copies from other partitions and were passed over"),
         (told.debtors, "lines describe debtors: no rule needs them"),
         (replayed.skipped.total(), "events have a type that is none of ours"),

@@ -64,7 +64,7 @@ def test_the_way_of_a_file_through_the_commands(run: Run, tmp_path: Path) -> Non
         (["publish", "wrong.jsonl"], 2, "wrong.jsonl:1: not JSON"),
         (["publish", "none.jsonl"], 2, "none.jsonl: cannot be read: No such file or directory"),
         (["publish", "wrong.jsonl", "--tick", "noon"], 2, "--tick noon: a time of day in UTC is written HH:MMZ"),
-        (["export", "billing.nothing"], 3, "there is no topic billing.nothing"),
+        (["export", "billing.invoice"], 2, "there is no topic billing.invoice; the nearest are billing.invoices"),
     ],
 )
 def test_what_cannot_be_done_is_told_in_words(run: Run, tmp_path: Path, words: list[str], code: int, told: str) -> None:

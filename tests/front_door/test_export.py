@@ -9,8 +9,9 @@ from aiokafka import AIOKafkaProducer
 
 from mahnlauf import lines, topics
 from mahnlauf.exporting import export
+from mahnlauf.failures import BadInput
 from mahnlauf.publishing import Days, publish
-from schemas.topics import CASE_STATUS, INVOICES, PAYMENTS
+from schemas.topics import CASE_STATUS, INVOICES, NOTICES, PAYMENTS
 from streams.engine.cluster import Connection
 from streams.engine.errors import EngineError
 from streams.engine.protocol import Output, Record
@@ -63,8 +64,15 @@ async def test_what_is_exported_and_published_again_is_the_same(cluster: Connect
 
 
 async def test_a_topic_that_is_not_there_is_told(cluster: Connection) -> None:
-    with pytest.raises(EngineError, match=r"there is no topic billing\.nothing"):
-        await _exported(cluster, "billing.nothing")
+    with pytest.raises(BadInput, match=r"there is no topic billing\.invoice; the nearest are billing\.invoices, "):
+        await _exported(cluster, "billing.invoice")
+    with pytest.raises(BadInput, match=r"there is no topic zzz; mahnlauf topics check lists ours"):
+        await _exported(cluster, "zzz")
+
+
+async def test_a_topic_of_ours_that_is_missing_is_a_wrong_cluster(kafka: str) -> None:
+    with pytest.raises(EngineError, match=r"there is no topic debtor\.notices on this cluster"):
+        await _exported(Connection(kafka), NOTICES)
 
 
 async def _exported(cluster: Connection, topic: str) -> list[dict[str, object]]:

@@ -113,6 +113,27 @@ async def test_what_has_no_time_keeps_its_place(cluster: Connection, before: Map
     assert payments[-1].value == b"\xff"
 
 
+async def test_the_head_of_a_file_takes_the_first_moment_of_that_file_and_a_line_s_timestamp_is_one(
+    cluster: Connection, before: Mapping[tuple[str, int], int], tmp_path: Path
+) -> None:
+    erased = {"topic": DEBTORS, "key": "acme/C-9", "value": None}
+    early = _file(tmp_path, _line(PAYMENTS, "2026-03-01T10:00:00Z"), name="early.jsonl")
+    late = _file(tmp_path, json.dumps(erased), _line(PAYMENTS, "2026-03-02T10:00:00Z"), name="late.jsonl")
+    exported = _file(tmp_path, json.dumps(erased), json.dumps({**erased, "timestamp": 1_772_445_600_000}), name="exported.jsonl")
+    told = await publish(cluster, [early, late, exported], Days())
+    assert told.without_time == 2
+    assert [record.timestamp_ms for record in await read(cluster, DEBTORS, before)] == [_ms("2026-03-02T10:00:00Z")] * 3
+
+
+async def test_a_tenant_without_a_time_comes_before_the_first_event_of_its_file(
+    cluster: Connection, before: Mapping[tuple[str, int], int], tmp_path: Path
+) -> None:
+    tenant = {"topic": TIMERS, "key": None, "value": {"type": "tenant.configured"}}
+    exported = {"topic": INVOICES, "key": "acme/C-1", "timestamp": 1_772_445_600_000, "value_base64": "/w=="}
+    await publish(cluster, [_file(tmp_path, json.dumps(tenant), json.dumps(exported))], Days())
+    assert {record.timestamp_ms for record in await read(cluster, TIMERS, before)} == {1_772_445_600_000}
+
+
 async def test_a_line_of_timers_goes_to_every_partition_and_its_exported_copies_do_not(
     cluster: Connection, before: Mapping[tuple[str, int], int], tmp_path: Path
 ) -> None:
@@ -160,6 +181,11 @@ FUTURE = (datetime.now(UTC) + timedelta(hours=1)).isoformat()
         ('{"topic": "escalation.policies", "key": "acme", "value": {}}', "events.jsonl:2: the key of a policy is"),
         ('{"topic": "escalation.policies", "key": "acme/p", "value": {"policy": "p"}}', "events.jsonl:2: value.time_zone: Field required"),
         (_line(PAYMENTS, FUTURE), "events.jsonl:2: its time"),
+        (_line(PAYMENTS, None, timestamp=4_000_000_000_000), "events.jsonl:2: its time 2096"),
+        (_line(PAYMENTS, None, timestamp="2026-03-02"), "events.jsonl:2: Expected `int | null`, got `str` - at `$.timestamp`"),
+        (_line(PAYMENTS, None, timestamp=-7), "events.jsonl:2: timestamp: -7 is no moment of 1970 to 2199: write milliseconds since 1970"),
+        (_line(PAYMENTS, None, colour="red"), "events.jsonl:2: colour: no such key; the keys of a line are topic, key,"),
+        (_line(PAYMENTS, None, header=[]), "events.jsonl:2: header: no such key (is headers meant?)"),
     ],
 )
 async def test_a_line_that_cannot_be_used_is_told_and_nothing_is_sent(

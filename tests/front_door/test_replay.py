@@ -68,6 +68,18 @@ def test_a_policy_in_the_file_is_a_version_and_a_copy_of_a_broadcast_is_none(tmp
     assert (reminder["type"], reminder["time"]) == ("notice.reminder", "2026-01-20T12:00:00Z")
 
 
+def test_a_dead_letter_is_told_with_file_line_and_field(tmp_path: Path) -> None:
+    spoiled = _invoice("C-2", "2026-01-02T10:00:00Z")
+    del spoiled["value"]["data"]["amount"]
+    file = _file(tmp_path / "e.jsonl", _invoice("C-1", "2026-01-01T10:00:00Z"), spoiled)
+    words = _replayed(file, "--until", "2026-01-03").stdout
+    assert f"{file}:2: billing.invoices acme/C-2: invalid: " in words
+    assert "amount" in words.split("acme/C-2")[1].splitlines()[0]
+    [named] = json.loads(_replayed(file, "--until", "2026-01-03", "--json").stdout)["dead_letters_named"]
+    assert (named["place"], named["topic"], named["key"], named["reason"]) == (f"{file}:2", names.INVOICES, "acme/C-2", "invalid")
+    assert "amount" in named["detail"]
+
+
 def test_a_tick_too_early_for_every_step_is_warned_of(tmp_path: Path) -> None:
     (tmp_path / "p.yaml").write_text(json.dumps(POLICY_WITH_ONE_STEP))
     file = _file(tmp_path / "e.jsonl", _invoice("C-1", "2026-01-01T10:00:00Z"))
