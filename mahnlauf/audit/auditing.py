@@ -1,7 +1,13 @@
-"""The audit itself: one partition after the other, then what the partitions passed on to each other, then the verdict."""
+"""The audit itself: one partition after the other, then what the partitions passed on to each other, then the verdict.
 
+Workers may be at work meanwhile, so that there are records which nobody has applied yet is no finding. That a partition which has some
+commits nothing for `STANDS_AFTER_S` is one: nothing of it is wrong, but what it owes is not there.
+"""
+
+import asyncio
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import Any, Final
 
@@ -16,13 +22,17 @@ from streams.engine.cluster import Connection
 from streams.engine.protocol import Output, Processor, Record
 
 KEPT: Final = (topics.COMMANDS, topics.CASE_HISTORY, topics.NOTICES, topics.BOOKINGS)
+STANDS_AFTER_S: Final = 10.0
+"""A session's length: a partition that only moves from one worker to another is taken up by then."""
+_LOOK_S: Final = 0.5
+
 OUTPUTS: Final = (*KEPT, topics.CASE_STATUS)
 
 
 @dataclass(slots=True)
 class Audit:
-    """The verdict. `ticks`: of the partition that saw most. `not_applied`: input records behind the journal's end, which no worker has
-    applied yet."""
+    """The verdict. `ticks`: of the partition that saw most. `not_applied`: input records (or markers) behind the journal's end, which no
+    worker has applied yet; `standing`: how many of them by partition, where nothing is applied although there are records."""
 
     findings: Findings = field(default_factory=Findings)
     partitions: int = 0
@@ -34,22 +44,38 @@ class Audit:
     dead_letters: int = 0
     forwarded: int = 0
     not_applied: int = 0
+    standing: dict[int, int] = field(default_factory=dict)
     other_rules: Counter[int] = field(default_factory=Counter)
     """Transactions by the number of the rules that decided them, where these are not the rules of this release."""
 
     @property
     def clean(self) -> bool:
-        return self.findings.none
+        """Whether everything is there, once."""
+        return self.findings.none and not self.standing
 
 
-async def audit(connection: Connection, processor: Processor[Any, Any, Any], progress: Callable[[int, int], None]) -> Audit:
+async def audit(
+    connection: Connection,
+    processor: Processor[Any, Any, Any],
+    progress: Callable[[int, int], None],
+    *,
+    stands_after_s: float = STANDS_AFTER_S,
+) -> Audit:
     """Compute everything again and compare. `progress` is told journal offsets done, of all. Raises ClusterWrong, EngineError."""
-    return await _Auditing(connection, processor, progress).run()
+    return await _Auditing(connection, processor, progress, stands_after_s).run()
 
 
 class _Auditing:
-    def __init__(self, connection: Connection, processor: Processor[Any, Any, Any], progress: Callable[[int, int], None]) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        processor: Processor[Any, Any, Any],
+        progress: Callable[[int, int], None],
+        stands_after_s: float,
+    ) -> None:
         self._connection, self._processor, self._progress = connection, processor, progress
+        self._stands_after_s = stands_after_s
+        self._positions: dict[int, Mapping[str, int]] = {}
         self._told = Audit()
         self._passed_on = PassedOn()
         self._ends: Mapping[tuple[str, int], int] = {}
@@ -57,10 +83,12 @@ class _Auditing:
 
     async def run(self) -> Audit:
         await self._ask()
+        begun = asyncio.get_running_loop().time()
         await self._passed_on.read(self._connection, self._spans)
         for number in range(self._told.partitions):
             await self._partition(number)
         self._passed_on.finish(self._told.findings)
+        await self._find_standing(begun + self._stands_after_s)
         return self._told
 
     async def _ask(self) -> None:
@@ -99,9 +127,8 @@ class _Auditing:
         told.contracts += fold.contracts
         told.ticks = max(told.ticks, fold.ticks)
         told.events += fold.applied
-        told.not_applied += sum(
-            max(self._ends[name, number] - inputs.positions.get(name, 0), 0) for name in topics.INPUTS
-        )  # fmt: skip
+        self._positions[number] = inputs.positions
+        told.not_applied += sum(self._left(number).values())
         told.outputs.update({name: topic.count for name, topic in outcome.items()})
         self._tell(number, self._ends[topics.JOURNAL, number])
 
@@ -132,6 +159,31 @@ class _Auditing:
         self._told.dead_letters += len(letters)
         self._told.forwarded += len(fold.forwards)
         fold.outputs, fold.letters, fold.forwards = [], [], []
+
+    def _left(self, number: int) -> dict[str, int]:
+        """How many records (or markers) of each input the journal's end leaves, of inputs that have some."""
+        left = {name: self._ends[name, number] - self._positions[number].get(name, 0) for name in topics.INPUTS}
+        return {name: count for name, count in left.items() if count > 0}
+
+    async def _find_standing(self, deadline: float) -> None:
+        """Partitions that have not gone on by `deadline` (loop time)."""
+        waiting = [number for number in range(self._told.partitions) if await self._waits(number)]
+        while waiting:
+            journal = await committed.ends(self._connection, [(topics.JOURNAL, number) for number in waiting])
+            waiting = [number for number in waiting if journal[topics.JOURNAL, number] == self._ends[topics.JOURNAL, number]]
+            if asyncio.get_running_loop().time() >= deadline:
+                break
+            await asyncio.sleep(_LOOK_S)
+        self._told.standing = {number: sum(self._left(number).values()) for number in waiting}
+
+    async def _waits(self, number: int) -> bool:
+        """Whether there is a record to apply, not markers of transactions alone."""
+        for name in self._left(number):
+            begin, end = self._positions[number].get(name), self._ends[name, number]
+            async with aclosing(committed.read(self._connection, name, number, begin=begin, end=end)) as unapplied:  # type: ignore[type-var]
+                async for _ in unapplied:
+                    return True
+        return False
 
     def _tell(self, number: int, offset: int) -> None:
         ends = [self._ends[topics.JOURNAL, partition] for partition in range(self._told.partitions)]

@@ -5,7 +5,7 @@ from typing import Annotated
 
 import typer
 
-from mahnlauf.audit.auditing import Audit, audit
+from mahnlauf.audit.auditing import STANDS_AFTER_S, Audit, audit
 from mahnlauf.audit.findings import KEPT, KINDS
 from mahnlauf.connecting import connection
 from mahnlauf.failures import FINDINGS
@@ -26,7 +26,7 @@ def command(as_json: Annotated[bool, typer.Option("--json", help=f"For a script,
 
     The records are applied in the order of the journal, and case-status, case-history, notices, commands, bookings, dead letters and
     forwarded records compared: lost (missing on the cluster), doubled (once too often), different (not alike). Exit code 1 if there is
-    anything. Workers may run meanwhile; what they have not applied yet is told.
+    anything, or if a partition stands still. Workers may run meanwhile; what they have not applied yet is told.
     """
     told = run(_audit(connection(load().kafka)))
     if as_json:
@@ -58,6 +58,11 @@ def tell(told: Audit) -> None:
         note(f"{count:,} transactions were decided by rules {rules}, this release has others: differences may come from that")
     if told.not_applied:
         note(f"up to {told.not_applied:,} input records (or markers) are not applied yet")
+    for number, count in told.standing.items():
+        say(
+            f"partition {number} stands still: up to {count:,} input records (or markers) are not applied, and nothing was for "
+            f"{STANDS_AFTER_S:.0f} s; see /readyz of the workers for the reason (does one run? mahnlauf worker)"
+        )
     say("audit: " + ", ".join(f"{told.findings.counts[kind]:,} {kind}" for kind in KINDS))
 
 
@@ -72,6 +77,7 @@ def _counted(told: Audit) -> dict[str, object]:
         "dead_letters",
         "forwarded",
         "not_applied",
+        "standing",
         "other_rules",
     )
     return {name: getattr(told, name) for name in names}

@@ -133,6 +133,18 @@ async def test_a_right_cluster_gives_no_finding_and_a_strangers_record_is_one(bo
     ]
 
 
+async def test_a_partition_that_has_records_and_goes_on_no_more_is_told(bootstrap: str, tmp_path: Path) -> None:
+    await _audited(bootstrap, tmp_path)
+    late = json.dumps({**POISON, "key": ODD, "timestamp": 1_742_500_000_000}) + "\n"
+    (tmp_path / "late.jsonl").write_text(late)
+    await publish(Connection(bootstrap), [tmp_path / "late.jsonl"], Days())
+    told = await audit(Connection(bootstrap), EscalationProcessor(), lambda done, whole: None, stands_after_s=0.5)
+    assert (told.findings.none, told.clean) == (True, False)
+    [(partition, count)] = told.standing.items()
+    assert partition == partition_of(ODD.encode(), PARTITIONS)
+    assert 1 <= count <= told.not_applied
+
+
 def _first_invoice_passed_over() -> Tamper:
     """The journal leaves out the first record of billing.invoices."""
 
