@@ -52,6 +52,7 @@ class Counter:
     """`count` as a processor of our engine. `begin` is called with each event: the first one starts the clock."""
 
     state_version = 1
+    newest_state_version = 1
     rules = 1
 
     def __init__(self, begin: Callable[[], None]) -> None:

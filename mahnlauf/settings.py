@@ -61,7 +61,7 @@ class Worker(Section):
     store: Literal["memory", "rocksdb"] = "memory"
     state_folder: Path = Field(default_factory=lambda: state_folder() / "worker")
     state_version: Annotated[int, Field(ge=1)] | None = None
-    """Version of the state records to write; None: the newest this release knows. Lower during a roll (architecture 3)."""
+    """Version of the state records to write; None: the newest this release knows, which is the only one it can write so far."""
     batch_records: Annotated[int, Field(ge=1, le=50_000)] = LIMITS.batch_records
     batch_bytes: Annotated[int, Field(ge=1 << 16, le=1 << 26)] = LIMITS.batch_bytes
     batch_ms: Annotated[int, Field(ge=1, le=10_000)] = int(LIMITS.batch_seconds * 1000)

@@ -38,6 +38,7 @@ class EscalationProcessor:
     """The rules, as the engine runs them. `everyone`: policies that count for all tenants, the first being their default (a replay)."""
 
     state_version = state.STATE_VERSION
+    newest_state_version = state.STATE_VERSION
     rules = state.RULES
 
     def __init__(self, everyone: tuple[Policy, ...] = ()) -> None:

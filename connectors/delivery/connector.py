@@ -165,10 +165,10 @@ class Connector:
             instance=config.instance,
             session_timeout_ms=config.session_timeout_ms,
         )
-        await group.start()
         stopped = asyncio.create_task(self._stopped.wait())
         ends: list[asyncio.Future[Any]] = [stopped, group.failed]
         try:
+            await group.start()
             await asyncio.wait(ends, return_when=asyncio.FIRST_COMPLETED)
             if group.failed.done():
                 group.failed.result()

@@ -6,6 +6,8 @@ metadata, everything that ever waits for fresh metadata waits for ever, although
 
 A broker that is away: aiokafka connects again whenever somebody asks, without a pause. A worker has a client for each partition, and
 together they spend a core on refused connections, and keep it from the broker that is about to start.
+
+A group of connections that nobody uses any more can't be closed.
 """
 
 import asyncio
@@ -52,6 +54,12 @@ def mend() -> None:
     if not hasattr(AIOKafkaConnection.send, "__wrapped__"):
         AIOKafkaConnection.send = _told_when_broken(AIOKafkaConnection.send)
         AIOKafkaClient._get_conn = _with_pauses(AIOKafkaClient._get_conn)
+
+
+def close_group(client: Any, group: int) -> None:
+    """Close a client's connections of one group; aiokafka keeps them for nine minutes, and its note of them for ever."""
+    for place in [(node, of) for node, of in client._conns if of == group]:
+        client._conns.pop(place).close()
 
 
 def _told_when_broken(send: Any) -> Any:

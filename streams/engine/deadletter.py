@@ -36,6 +36,11 @@ def reason_of(output: Output) -> str:
 
 def of_exception(error: BaseException) -> Poison:
     """The poison that an exception of our own code makes of a record: the same name and place whenever it happens again."""
+    detail = f"unexpected {type(error).__name__} at {place_of(error)}; see the worker's log of the first failure"
+    return Poison(type(error).__name__, detail)
+
+
+def place_of(error: BaseException) -> str:
+    """Where it was raised, as file:line."""
     frames = traceback.extract_tb(error.__traceback__)
-    place = f"{PurePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "unknown place"
-    return Poison(type(error).__name__, f"unexpected {type(error).__name__} at {place}; see the worker's log of the first failure")
+    return f"{PurePath(frames[-1].filename).name}:{frames[-1].lineno}" if frames else "unknown place"

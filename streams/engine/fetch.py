@@ -22,6 +22,7 @@ from aiokafka.protocol.fetch import FetchRequest
 
 from streams.engine import unpack
 from streams.engine.cluster import READ_COMMITTED, Cluster
+from streams.engine.connections import close_group
 from streams.engine.errors import EngineError, Stopped
 from streams.engine.protocol import Record
 
@@ -100,6 +101,7 @@ class PartitionFetch(Generic[Item]):
             task.cancel()
         await asyncio.gather(*self._asked, return_exceptions=True)
         self._asked.clear()
+        close_group(self._cluster.client, self._group)
 
     def _leader(self, topic: str) -> int:
         try:

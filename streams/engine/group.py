@@ -40,6 +40,7 @@ _NEVER_MS = 1 << 60
 _WATCH_INTERVAL_MS = 1_000
 _STOP_WITHIN_S = 10.0
 _JOIN_AGAIN_S = 1.0
+_ASKED_WITHIN_S = 1.0
 
 
 class Group:
@@ -68,6 +69,7 @@ class Group:
         self.joined = False
         self.failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
         self._moved = moved
+        self._address = address
         self._instance = instance
         self._process = uuid.uuid4().hex
         self._cluster = Cluster(connection, self.client_id)
@@ -79,8 +81,9 @@ class Group:
         self._consumer = self._new_consumer()
 
     async def start(self) -> None:
-        """Join. Returns before the first numbers are given. Raises Unreachable."""
+        """Join. Returns before the first numbers are given. Raises Unreachable, InstanceTaken if the instance id is in use."""
         await self._cluster.start()
+        await self._refuse_used_instance()
         self._watch = asyncio.create_task(self._run(), name=f"group {self.group_id}")
         self._watch.add_done_callback(self._ended)
 
@@ -132,6 +135,27 @@ class Group:
             return None
         members = (await self._cluster.describe_group(self.group_id)).members
         return next((member for member in members if self._has_instance(member) and not self._is_me(member)), None)
+
+    async def _refuse_used_instance(self) -> None:
+        """Not joining in a living member's place: it would end, be started again, take the place back, and so on.
+
+        Kafka doesn't tell a living static member from one that has stopped, until its session is over; so the member itself is asked, where
+        its pages listen. At this process's own address it is this process's predecessor, whose port is free again. One that can't be
+        asked is taken for stopped; if it lives all the same, it ends when it hears of its successor (`replaced_by`).
+        """
+        if self._instance is None:
+            return
+        try:
+            members = (await self._cluster.describe_group(self.group_id)).members
+        except EngineError as error:
+            log.info("group %s: can't see whether the instance id %s is in use: %s", self.group_id, self._instance, error)
+            return
+        for member in members:
+            if self._has_instance(member) and _address(member) != self._address and await _answers(_address(member)):
+                raise InstanceTaken(
+                    f"instance id {self._instance} of group {self.group_id} is in use by the process at {_address(member)}; "
+                    "give each process an instance id of its own, or stop that one first"
+                )
 
     async def _run(self) -> None:
         """Start the consumer and pass on what its background tasks report; aiokafka tells it only to who asks."""
@@ -217,6 +241,18 @@ class Group:
 
     def _has_instance(self, member: Member) -> bool:
         return Claim.decode(member.user_data).instance == self._instance
+
+
+async def _answers(address: str) -> bool:
+    """Whether somebody listens at host:port."""
+    host, _, port = address.rpartition(":")
+    try:
+        async with asyncio.timeout(_ASKED_WITHIN_S):
+            _, writer = await asyncio.open_connection(host, int(port))
+    except (OSError, TimeoutError, ValueError):
+        return False
+    writer.close()
+    return True
 
 
 def _address(member: Member) -> str:

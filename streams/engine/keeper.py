@@ -128,7 +128,10 @@ class Keeper(Generic[State, Shared, Event]):
         cause = error.error if isinstance(error, ProcessorFailed) else error
         self._metrics.failures[type(cause).__name__] += 1
         # Where, but not what was said: the message of an exception may hold a debtor's data.
-        log.error("partition %d: %s\n%s", self.number, type(cause).__name__, "".join(traceback.format_tb(cause.__traceback__)))
+        log.error(
+            "partition %d: %s at %s; log.level debug tells the way there", self.number, type(cause).__name__, deadletter.place_of(cause)
+        )
+        log.debug("partition %d:\n%s", self.number, "".join(traceback.format_tb(cause.__traceback__)))
         if isinstance(error, ProcessorFailed):
             self._culprits[error.culprit] += 1
             if self._culprits[error.culprit] > 1:

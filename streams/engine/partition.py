@@ -149,7 +149,7 @@ class PartitionTask(Generic[State, Shared, Event]):
         self._condition.phase = Phase.RECOVERING
         self._store = store = await self._opened()
         await changelog.recover(
-            self._cluster, self._config.changelog, self._number, store, self._processor.state_version + 1, self._recovering
+            self._cluster, self._config.changelog, self._number, store, self._processor.newest_state_version, self._recovering
         )
         if not begun and store.count():
             raise Stopped(

@@ -124,7 +124,9 @@ class Processor(Protocol[State, Shared, Event]):
     """The code that gives events their meaning. Pure: see the module's first lines."""
 
     state_version: int
-    """Schema version that `dump` writes; `load` reads it and its neighbours. Framed by the engine in front of each state."""
+    """Schema version that `dump` writes. Framed by the engine in front of each state."""
+    newest_state_version: int
+    """The newest that `load` reads: a partition that holds a newer one stands still."""
     rules: int
     """Number of the rules that decide; in each journal record, so that an audit knows which code decided."""
 

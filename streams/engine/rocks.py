@@ -4,14 +4,16 @@ One folder a partition. Keys by their first byte: `s` + key → framed state, `d
 store's own facts. State, index and changelog offset of a batch are one write, so that a crash leaves all of it or nothing.
 
 A folder is rebuilt from the changelog, not trusted, when it is of another cluster or another topic of the same name, when it stands
-beyond the changelog's end (a restored backup), or when it is older than tombstones are kept (limits.py).
+beyond the changelog's end (a restored backup), or when it is older than tombstones are kept (limits.py). Its age counts from when it last
+was all that the changelog held: from a commit or the end of a recovery, not from a recovery under way or from closing it, which may come
+after anything.
 """
 
 import json
 import logging
 import shutil
 import time
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
@@ -42,19 +44,20 @@ class Origin:
 class RocksStore:
     """States of one partition in the folder `path`. Raises EngineError if another process has it open."""
 
-    def __init__(self, path: Path, origin: Origin, changelog_end: int, max_age_s: float, *, now_s: float | None = None) -> None:
-        self._path = path
+    def __init__(self, path: Path, origin: Origin, changelog_end: int, max_age_s: float, *, clock: Callable[[], float] = time.time) -> None:
+        self._clock = clock
         self._origin = origin
         found = path.exists()
         self._db = _open(path)
-        facts, now_s = self._facts(), time.time() if now_s is None else now_s
-        reason = _distrusted(facts, origin, changelog_end, max_age_s, now_s) if found else None
+        reason = _distrusted(self._facts(), origin, changelog_end, max_age_s, clock()) if found else None
         if reason is not None:
             log.warning("%s is rebuilt from the changelog: %s", path, reason)
             self._db.close()
             shutil.rmtree(path)
             self._db = _open(path)
-        self.position = int(self._facts().get("position", 0))
+        facts = self._facts()
+        self.position = int(facts.get("position", 0))
+        self._whole_at_s: float = facts.get("written_at_s", clock())
         self._rebuilding = self.position == 0
 
     def get(self, key: bytes) -> bytes | None:
@@ -63,13 +66,20 @@ class RocksStore:
 
     def load(self, records: Mapping[bytes, bytes | None], position: int) -> None:
         # A rebuild writes the index once, at its end: most records read first are replaced by later ones.
-        self.write(records, {} if self._rebuilding else self._moves(records), position)
+        self._write(records, {} if self._rebuilding else self._moves(records), position)
 
     def loaded(self) -> None:
+        self._whole_at_s = self._clock()
         if self._rebuilding:
             self._index_all()
+        else:
+            self._db.put(_FACTS, self._now(self.position))
 
     def write(self, changes: Mapping[bytes, bytes | None], moves: Moves, position: int) -> None:
+        self._whole_at_s = self._clock()
+        self._write(changes, moves, position)
+
+    def _write(self, changes: Mapping[bytes, bytes | None], moves: Moves, position: int) -> None:
         batch = WriteBatch(raw_mode=True)
         for key, framed in changes.items():
             if framed is None:
@@ -93,8 +103,6 @@ class RocksStore:
         return int(self._db.property_int_value("rocksdb.estimate-num-keys") or 0) // 2
 
     def close(self) -> None:
-        if not self._rebuilding:
-            self._db.put(_FACTS, self._now(self.position))
         self._db.close()
 
     def _facts(self) -> dict[str, Any]:
@@ -104,7 +112,7 @@ class RocksStore:
     def _now(self, position: int) -> bytes:
         # While rebuilding the index is missing, so a crash then must begin again.
         stands_at = 0 if self._rebuilding else position
-        return json.dumps({"origin": asdict(self._origin), "position": stands_at, "written_at_s": time.time()}).encode()
+        return json.dumps({"origin": asdict(self._origin), "position": stands_at, "written_at_s": self._whole_at_s}).encode()
 
     def _moves(self, records: Mapping[bytes, bytes | None]) -> Moves:
         before = self._db.get([_STATE + key for key in records])

@@ -43,6 +43,7 @@ class Counter:
     """Emits `{"total", "seen"}` to `out` for each event and `{"tick", "total"}` for each visit."""
 
     state_version = 1
+    newest_state_version = 2
     rules = 1
 
     def __init__(self, out: str, timers: str) -> None:

@@ -17,6 +17,8 @@ from aiokafka.protocol.metadata import MetadataRequest
 from mahnlauf.broker.node import Node
 from streams.engine.cluster import Cluster, Connection
 from streams.engine.errors import Unreachable
+from streams.engine.fetch import Reader
+from tests.engine.kit import make_topics, unique
 
 RESET_ON_CLOSE = struct.pack("ii", 1, 0)
 
@@ -103,3 +105,21 @@ def test_a_broker_that_is_away_is_asked_ever_more_rarely(tmp_path: Path, caplog:
     finally:
         node.stop()
     assert 1 <= tries <= 15, f"{tries} tries to connect in 3 s"
+
+
+async def test_a_reader_that_is_closed_leaves_no_connection_behind(kafka: str) -> None:
+    topic = unique("a")
+    await make_topics(kafka, [topic], 1)
+    cluster = Cluster(Connection(kafka), "test")
+    await cluster.start()
+    await cluster.watch([topic])
+    before = set(cluster.client._conns)
+    reader = Reader(cluster, [topic], 0)
+    reader.seek(topic, 0)
+    await reader.poll(max_wait_ms=10)
+    [opened] = [cluster.client._conns[place] for place in cluster.client._conns.keys() - before]
+    assert opened.connected()
+    await reader.close()
+    assert not opened.connected()
+    assert set(cluster.client._conns) == before
+    await cluster.stop()

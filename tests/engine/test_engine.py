@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import logging
 from pathlib import Path
 from typing import Any
 
@@ -347,6 +348,35 @@ async def test_a_state_of_a_newer_release_is_refused_and_one_of_the_next_is_read
         await publisher.send(house.config.changelog, b"newer", frame(3, 0, b"{}"), partition=0)
     with pytest.raises(Stopped, match="schema version 3, written by a newer release; this one reads up to 2"):
         await house.drain()
+
+
+async def test_a_release_that_reads_no_newer_state_than_it_writes_stops_at_the_next(kafka: str) -> None:
+    house = await House.build(kafka, partitions=1)
+    async with Publisher(kafka) as publisher:
+        await publisher.send(house.config.inputs[0], b"k", b'{"add": 1}', 10)
+        await house.drain()
+        await publisher.send(house.config.changelog, b"k", frame(2, 0, b"{}"), partition=0)
+        await publisher.send(house.config.inputs[0], b"k", b'{"add": 1}', 10)
+    former = Counter(house.out, house.config.timers)
+    former.newest_state_version = 1
+    with pytest.raises(Stopped, match=r"schema version 2, written by a newer release; this one reads up to 1\. Run the newer release"):
+        await asyncio.wait_for(Engine(house.config, former).drain(), 60)
+
+
+async def test_a_failure_of_ours_is_one_line_without_what_it_said_and_the_way_there_at_debug(
+    kafka: str, caplog: pytest.LogCaptureFixture
+) -> None:
+    house = await House.build(kafka, partitions=1)
+    async with Publisher(kafka) as publisher:
+        await publisher.send(house.config.inputs[0], b"k", b'{"raise": true}', 10)
+    with caplog.at_level(logging.DEBUG, "streams.engine.keeper"):
+        await house.drain()
+    told = [record.getMessage() for record in caplog.records if record.levelno >= logging.ERROR]
+    assert [text.split(" at ")[0] for text in told] == ["partition 0: KeyError"] * 2
+    assert all("counter.py:" in text and "\n" not in text for text in told)
+    assert not any("secret of a debtor" in text for text in told)
+    ways = [record.getMessage() for record in caplog.records if record.levelno == logging.DEBUG]
+    assert len([way for way in ways if "counter.py" in way]) == 2
 
 
 async def test_records_deleted_before_they_were_read_stop_the_partition_instead_of_being_skipped(kafka: str) -> None:

@@ -66,6 +66,29 @@ async def test_a_static_member_s_stop_moves_nothing_and_its_planned_removal_does
     await stays.stop()
 
 
+async def test_an_instance_id_whose_process_lives_is_refused_and_free_when_it_is_gone(kafka: str) -> None:
+    topics, group_id = [unique("a")], unique("group")
+    await make_topics(kafka, topics, 2)
+    pages = await asyncio.start_server(lambda reader, writer: writer.close(), "127.0.0.1", 0)
+    port = pages.sockets[0].getsockname()[1]
+    first = member(kafka, group_id, topics, port, "same")
+    await first.start()
+    await eventually(lambda: has(first, 2), "the first has joined")
+    for _ in range(2):
+        refused = member(kafka, group_id, topics, 6002, "same")
+        with pytest.raises(InstanceTaken, match=f"same .* is in use by the process at 127.0.0.1:{port}"):
+            await refused.start()
+        await refused.stop()
+    assert not first.failed.done()
+    assert await first.confirmed(0)
+    await first.stop()
+    pages.close()
+    second = member(kafka, group_id, topics, 6002, "same")
+    await second.start()
+    await eventually(lambda: has(second, 2), "the second has taken over")
+    await second.stop()
+
+
 async def test_of_two_processes_with_one_instance_id_one_ends_with_that_reason(kafka: str) -> None:
     topics, group_id = [unique("a")], unique("group")
     await make_topics(kafka, topics, 2)

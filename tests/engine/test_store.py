@@ -17,8 +17,8 @@ HOUR_MS = 3_600_000
 WEEK_S = 7 * 86_400.0
 
 
-def rocks(folder: Path, *, origin: Origin = ORIGIN, end: int = 1_000, now_s: float | None = None) -> RocksStore:
-    return RocksStore(folder / "3", origin, end, WEEK_S, now_s=now_s)
+def rocks(folder: Path, *, origin: Origin = ORIGIN, end: int = 1_000, day: float = 0) -> RocksStore:
+    return RocksStore(folder / "3", origin, end, WEEK_S, clock=lambda: (20_000 + day) * 86_400)
 
 
 @pytest.fixture(params=["memory", "rocks"])
@@ -117,16 +117,45 @@ def test_a_crash_while_rebuilding_begins_again(tmp_path: Path) -> None:
     ids=["another topic", "another cluster", "beyond the end", "older than tombstones"],
 )
 def test_what_can_t_be_trusted_is_rebuilt(tmp_path: Path, origin: Origin, end: int, days_later: int) -> None:
-    import time
-
     first = rocks(tmp_path)
     first.loaded()
     put(first, 7, risen=0)
     first.close()
-    again = rocks(tmp_path, origin=origin, end=end, now_s=time.time() + days_later * 86_400)
+    again = rocks(tmp_path, origin=origin, end=end, day=days_later)
     again.loaded()
     assert (again.position, again.get(b"risen"), again.due(10)) == (0, None, [])
     again.close()
+
+
+def written_on_day_0(tmp_path: Path) -> None:
+    first = rocks(tmp_path)
+    first.loaded()
+    put(first, 7, a=10)
+    first.close()
+
+
+def test_neither_closing_nor_a_recovery_cut_short_makes_a_folder_younger(tmp_path: Path) -> None:
+    """What it holds may be as old as its last commit: a tombstone between there and the end may be gone by the eighth day."""
+    written_on_day_0(tmp_path)
+    for day in (5, 6):
+        again = rocks(tmp_path, day=day)
+        if day == 6:
+            again.load({b"b": state(20)}, 8)
+        assert again.get(b"a") == state(10)
+        again.close()
+    late = rocks(tmp_path, day=8)
+    assert (late.position, late.get(b"a")) == (0, None)
+    late.close()
+
+
+def test_a_recovery_that_ended_makes_a_folder_younger(tmp_path: Path) -> None:
+    written_on_day_0(tmp_path)
+    again = rocks(tmp_path, day=6)
+    again.loaded()
+    again.close()
+    late = rocks(tmp_path, day=12)
+    assert (late.position, late.get(b"a")) == (7, state(10))
+    late.close()
 
 
 def test_a_folder_somebody_else_has_open_is_not_taken(tmp_path: Path) -> None:
