@@ -174,7 +174,8 @@ def _charged_for(ledger: Ledger, reminder: Reminder, costs: Sequence[Cost]) -> s
     if ledger.exempt(reminder.anchor, reminder.day):
         return None
     then = _fold(ledger, costs, until=reminder.day)
-    return reminder.anchor if then.accounts[reminder.anchor].open > 0 else None
+    anchor = then.accounts.get(reminder.anchor)  # unknown: the books of a day before it was issued
+    return reminder.anchor if anchor is not None and anchor.open > 0 else None
 
 
 def reopened_by(ledger: Ledger, chargeback: Chargeback, costs: Sequence[Cost]) -> str | None:
@@ -250,11 +251,14 @@ def _put_aside(ledger: Ledger, accounts: dict[str, Account], until: date | None)
             continue
         exceeding = 0
         for portion in aside.portions:
-            account = accounts[portion.invoice_id]
+            fixed = portion.principal + portion.interest + portion.costs
+            if (account := accounts.get(portion.invoice_id)) is None:  # the books of a day before it was issued
+                exceeding += fixed
+                continue
             taken = account.take_principal(portion.principal)
             taken += account.take_interest(portion.interest)
             taken += account.take_costs(portion.costs, aside.day)
-            exceeding += portion.principal + portion.interest + portion.costs - taken
+            exceeding += fixed - taken
             if aside.written_off:
                 account.written_off += taken
             else:

@@ -143,21 +143,25 @@ def _settle(contract: Contract, case: Handover, mine: list[str], event: replies.
     books = view.books
     if event.data.reason in ("settlement", "partial"):
         contract.decided.write_offs += [
-            money.WriteOff(one, event.id, None, view.day, books.principal[one], books.open_costs(one)) for one in mine
+            money.WriteOff(one, event.id, None, view.day, books.principal[one], books.open_costs(one))
+            for one in mine
+            if one in books.principal
         ]
     else:
-        parts: list[tuple[str, money.Component, int]] = [(one, "costs", books.open_costs(one)) for one in mine]
-        parts += [(one, "principal", books.principal[one]) for one in mine]
+        here = [one for one in mine if one in books.principal]
+        parts: list[tuple[str, money.Component, int]] = [(one, "costs", books.open_costs(one)) for one in here]
+        parts += [(one, "principal", books.principal[one]) for one in here]
         contract.decided.closes.append(money.Close(case.handover_id, view.day, tuple(parts)))
 
 
 def watch_answers(contract: Contract, view: View) -> None:
     """recall_unanswered and not_passed: an agency that stays silent does not stay invisible."""
     case, late, calendar = contract.current, view.policy.answer_days, view.policy.calendar
-    no_recall_answer = not_passed = False
+    recalled = [one.recall_counted_from for one in contract.handovers if one.state == "open" and one.recall_counted_from is not None]
+    no_recall_answer = any(days.working_days_after(since, view.day, calendar) > late for since in recalled)
+    not_passed = False
     if case is not None and case.state == "open":
-        since, start = case.recall_counted_from, case.last_reply_on or case.began_on
-        no_recall_answer = since is not None and days.working_days_after(since, view.day, calendar) > late
+        start = case.last_reply_on or case.began_on
         not_passed = contract.status == "ToBePassed" and days.working_days_after(start, view.day, calendar) > late
     contract.attention.alarm("recall_unanswered", no_recall_answer)
     contract.attention.alarm("not_passed", not_passed)
@@ -176,9 +180,11 @@ def recall(contract: Contract, case: Handover, reason: str) -> None:
 
 def tell(contract: Contract, before: View, fact: Fact[Any]) -> None:
     """Tell the agency of an open case what an accepted fact changed for it."""
-    case = contract.current
-    if case is None or case.state != "open":
-        return
+    for case in [one for one in contract.handovers if one.state == "open"]:
+        _tell(contract, case, before, fact)
+
+
+def _tell(contract: Contract, case: Handover, before: View, fact: Fact[Any]) -> None:
     event, now = fact.event, contract.view(before.day)
     if isinstance(event, billing.PaymentReceived):
         _tell_payment(contract, case, event, now)
@@ -193,8 +199,11 @@ def _tell_payment(contract: Contract, case: Handover, event: billing.PaymentRece
         return
     payment_id = event.data.payment_id
     part = _part(case, payment_id, now)
+    if case.known_until is not None and event.data.value_date <= case.known_until:
+        case.reported[payment_id] = part
+        return
     case.reported[payment_id] = 0
-    if part > 0 and contract.status in ("ToBePassed", "Passed") and case_open_minor(now.books, case) == 0:
+    if part > 0 and case is contract.current and contract.status in ("ToBePassed", "Passed") and case_open_minor(now.books, case) == 0:
         recall(contract, case, "paid")
     elif part > 0:
         _report(contract, case, payment_id, part)
@@ -255,7 +264,7 @@ def _what_changed(contract: Contract, case: Handover, fact: Fact[Any], before: V
     if isinstance(event, billing.InvoiceWrittenOff):
         moved = before.books.written_off != now.books.written_off
         return "claim_changed" if moved and event.data.invoice_id in case.invoice_ids else None
-    for one in case.invoice_ids:
+    for one in [one for one in case.invoice_ids if one in before.receivables]:
         was, is_now = before.receivables[one], now.receivables[one]
         if (was.principal, was.due_on) != (is_now.principal, is_now.due_on):
             return "claim_changed"

@@ -34,7 +34,7 @@ class Answers(Telling):
     def _reply_data(self, kind: str) -> dict[str, Any]:
         if kind == "case.phase_changed":
             phase = self.rng.choice(("first_dunning", "second_dunning", "collection"))
-            stage = self.rng.choice((None, "extrajudicial", "enforcement", "moon"))
+            stage = self.rng.choice((None, "extrajudicial", "enforcement", "long_term_monitoring", "moon"))
             return {"phase": phase, "stage": stage, "dunning_level": self.rng.choice((None, 1, 5))}
         if kind == "case.payment_received":
             amount = self._amount() if self.rng.random() < 0.8 else -self._amount()

@@ -17,6 +17,7 @@ class Auditor:
     def __init__(self) -> None:
         self.settings = Settings()
         self.contracts: dict[str, Contract] = {}
+        self.forgotten: list[Contract] = []
         self.last_tick: datetime | None = None
         self.dead_letters: list[dict[str, Any]] = []
 
@@ -56,7 +57,8 @@ class Auditor:
         elif isinstance(event, ClockTicked) and (self.last_tick is None or event.data.now >= self.last_tick):
             self.last_tick = event.data.now
             for key in sorted(self.contracts):
-                self.contracts[key].tick(event.data.now)
+                if self.contracts[key].tick(event.data.now):
+                    self.forgotten.append(self.contracts.pop(key))
 
     def _event(self, topic: str, key: str, event: Any) -> None:
         contract = self.contracts.get(key) or Contract(key, self.settings)

@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 
 from schemas import billing, instructions
 from schemas.policy import Call
-from tests.auditor import days, ladder, outputs, plans, readings, supports
-from tests.auditor.handover import OPEN
+from tests.auditor import days, ladder, outputs, plans, readings
+from tests.auditor.handover import OPEN, Handover
 from tests.auditor.ladder import View
 
 if TYPE_CHECKING:
@@ -43,7 +43,8 @@ def plan_broken(contract: Contract, view: View) -> None:
     for plan in view.plans:
         if plan.broken and plan.ends_on <= view.day and plan.plan_id not in contract.plans_told:
             contract.plans_told.add(plan.plan_id)
-            outputs.write_to_debtor(contract, view, "notice.plan_broken", {})
+            if not view.silenced_since(plan.ends_on):
+                outputs.write_to_debtor(contract, view, "notice.plan_broken", {})
 
 
 def remind_of_instalments(contract: Contract, view: View) -> None:
@@ -54,7 +55,8 @@ def remind_of_instalments(contract: Contract, view: View) -> None:
     for plan in view.plans:
         paid = plans.paid_by(contract.ledger(), plan, view.day)
         for number, one in enumerate(plan.instalments):
-            soon = one.due_on - timedelta(days=wanted.days_before) <= view.day <= one.due_on
+            first = one.due_on - timedelta(days=wanted.days_before)
+            soon = first <= view.day <= one.due_on and not view.silenced_since(max(first, plan.agreed_on))
             told = (plan.plan_id, number) in contract.instalments_told
             if soon and not told and plan.agreed_on <= view.day < plan.ends_on and paid < plan.due_by(one.due_on):
                 contract.instalments_told.add((plan.plan_id, number))
@@ -115,21 +117,26 @@ def win_back(contract: Contract, view: View) -> None:
     wanted = None if policy is None else policy.win_back
     if wanted is None or contract.reset_on is None or view.day < contract.reset_on + timedelta(days=wanted.days_after):
         return
+    if view.silenced_since(contract.reset_on + timedelta(days=wanted.days_after)):
+        return
     contract.reset_on = None
     outputs.write_to_debtor(contract, view, "notice.win_back", {})
 
 
 def refresh(contract: Contract, view: View, now: datetime) -> None:
     """At the first tick of a local day at or after `refresh_at`, one case.refresh while the agency has been silent."""
-    case = contract.current
-    if not supports.policy_key("refresh_at") or case is None or case.last_reply_on is None or contract.status not in OPEN[1:]:
-        return
+    for case in [one for one in contract.handovers if one.state == "open"]:
+        if case.last_reply_on is not None and (case is not contract.current or contract.status in OPEN[1:]):
+            _refresh(contract, view, now, case, case.last_reply_on)
+
+
+def _refresh(contract: Contract, view: View, now: datetime, case: Handover, last_reply_on: date) -> None:
     if days.local_time(now, contract.zone_name()).strftime("%H:%M") < view.policy.refresh_at or case.refreshed_on == view.day:
         return
     if case.stage == "long_term_monitoring":
-        silent = view.day >= max(case.last_reply_on, case.refreshed_on or case.last_reply_on) + timedelta(days=MONITORING_DAYS)
+        silent = view.day >= max(last_reply_on, case.refreshed_on or last_reply_on) + timedelta(days=MONITORING_DAYS)
     else:
-        silent = case.last_reply_on < view.day - days.ONE_DAY
+        silent = last_reply_on < view.day - days.ONE_DAY
     if silent and not ("paid" in case.recalls and readings.A_PAID_RECALL_ENDS_REFRESHES):
         case.refreshed_on = view.day
         contract.out.add_command(contract, "case.refresh", {"handover_id": case.handover_id})

@@ -11,12 +11,12 @@ from zoneinfo import available_timezones
 from schemas import billing, topics
 from schemas.envelope import ContractEnvelope
 from schemas.policy import Policy
-from tests.auditor import agency, beside, climb, days, ladder, money, outputs, people, plans, readings, waits
+from tests.auditor import agency, beside, climb, configuring, days, ladder, money, moving_in, outputs, people, plans, readings, waits
 from tests.auditor import facts as known
 from tests.auditor.attention import UNTIL_NEXT_STATUS, WAITING, Attention
 from tests.auditor.days import Hold
 from tests.auditor.facts import Fact, Facts, Receivable
-from tests.auditor.handover import Handover, Refused, Waiting
+from tests.auditor.handover import OPEN, Handover, Refused, Waiting
 from tests.auditor.ladder import StepTaken, View
 from tests.auditor.outputs import Outputs
 from tests.auditor.settings import Settings
@@ -39,12 +39,15 @@ class Contract:
         self.zone: str | None = None
         self.account: str | None = None
         self.policy_name: str | None = None
+        self.configured: list[billing.ContractConfigured] = []
+        self.unknown_policies: set[str] = set()
         self.pinned: int | None = None
         self.status, self.level, self.cycle, self.begun, self.attempt = "Clear", 0, 1, False, 0
         self.attention = Attention()
         self.unapplied: set[tuple[str, str]] = set()
         self.steps: list[StepTaken] = []
         self.fees_decided: set[tuple[str, int]] = set()
+        self.moved_in: list[moving_in.MovedIn] = []
         self.ladder_ended_told = False
         self.handovers: list[Handover] = []
         self.current: Handover | None = None
@@ -99,7 +102,10 @@ class Contract:
         if version != self._worked_out_for:
             ledger, holds = self.ledger(), days.holds(self.facts, policy.transit_days)
             agreed = plans.all_plans(ledger, policy.plan_grace_days)
-            holds = sorted([*holds, *(hold for plan in agreed for hold in plan.holds())], key=lambda hold: (hold.start, hold.hold_id))
+            holds = sorted(
+                [*holds, *(hold for plan in agreed for hold in plan.holds())],
+                key=lambda hold: (hold.start, hold.hold_id, hold.invoice_id or ""),
+            )
             self._worked_out_for = version
             self._last_worked_out = (known.receivables(self.facts), holds, ledger.on(days.NEVER), agreed)
         return self._last_worked_out
@@ -109,6 +115,17 @@ class Contract:
         principal_first = policy.settlement == "principal_first"
         costs = money.costs(self.facts, self.decided, days.holds(self.facts, policy.transit_days), principal_first)
         return plans.Ledger(self.facts, self.decided, tuple(costs), principal_first)
+
+    def _ledger_of(self, day: date) -> plans.Ledger:
+        """Of what was so by the end of a day: what is dated later does not count, though it is known."""
+        policy, principal_first = self.policy(), self.policy().settlement == "principal_first"
+        known_then, decided = self.facts.up_to(day), self.decided.up_to(day)
+        holds = days.holds(known_then, policy.transit_days)
+        return plans.Ledger(known_then, decided, tuple(money.costs(known_then, decided, holds, principal_first)), principal_first)
+
+    def open_on(self, day: date) -> int:
+        """Principal open by our fold at that day."""
+        return sum(self._ledger_of(day).on(day).principal.values())
 
     def _away(self) -> set[str]:
         in_case = {invoice_id for one in self.handovers if one.state == "open" for invoice_id in one.invoice_ids}
@@ -157,8 +174,8 @@ class Contract:
         self.record(event_id, None)
         self._write_status(self.today())
 
-    def tick(self, now: datetime) -> None:
-        """Apply a tick: statuses, then at most one step. Without a change it leaves no trace."""
+    def tick(self, now: datetime) -> bool:
+        """Apply a tick: statuses, then at most one step. Without a change it leaves no trace. Says whether the contract is forgotten."""
         before, given = self.clock, self.out.given()
         self.clock = max(before, now)
         day = self.local(now)
@@ -167,6 +184,17 @@ class Contract:
         beside.after_tick(self, now, day)
         if not self._write_status(day) and self.out.given() == given:
             self.clock = before
+        return self._forgotten(day)
+
+    def _forgotten(self, day: date) -> bool:
+        """Nothing open, no credit, no agency balance, no case, and no fact for `forget_after` months (section 1)."""
+        months = self.policy().forget_after
+        if months is None or any(case.state == "open" for case in self.handovers):
+            return False
+        books = self.view(day).books
+        left = any(books.open(one) for one in books.receivables) or books.credit
+        last = max(fact.arrived_on for fact in self.facts.accepted)
+        return not left and not money.agency_balance(self.facts, self.decided) and days.months_after(last, months) <= day
 
     # --- an event is applied
 
@@ -184,12 +212,14 @@ class Contract:
         self._obey(event)
         view = self.view(self.today()) if self.known else None
         fact = Fact(topic, event, self.local(event.time), self.today())
-        self.facts.accepted.append(fact)
+        self.facts.add(fact)
         self._came_after_all(event)
         dropped = self._learn_currency(event.data.currency) if isinstance(event, billing.InvoiceIssued) else []
         if topic == topics.REPLIES:
             agency.reply(self, event, fact)
             self.record(event.id, None)
+        if isinstance(event, billing.ContractTakenOver):
+            moving_in.adopted(self, event)
         self._write_offs()
         if isinstance(event, billing.BalanceStated):
             self._compare_balance(event.data)
@@ -201,23 +231,11 @@ class Contract:
     def _obey(self, event: Any) -> None:
         """Configuration, and what people order."""
         if isinstance(event, billing.ContractConfigured):
-            self._configure(event)
+            configuring.configure(self, event)
+        elif isinstance(event, billing.ContractTakenOver):
+            moving_in.take_over(self, event)
         else:
             people.obey(self, event)
-
-    def _configure(self, event: billing.ContractConfigured) -> None:
-        data = event.data
-        self.zone = data.time_zone or self.zone
-        self.account = data.agency_account or self.account
-        self.country, self.debtor_kind = data.country or self.country, data.debtor_kind or self.debtor_kind
-        if data.policy is None:
-            return
-        number = self.settings.newest(self.tenant, data.policy)
-        self.attention.follow("policy_missing", {data.policy} if number is None else set())
-        if number is not None:
-            another = data.policy != self.policy_in_use()
-            self.policy_name = data.policy
-            self.pinned = number if another and self.begun else self.pinned
 
     def _came_after_all(self, event: ContractEnvelope) -> None:
         """A dead letter that was replayed."""
@@ -233,16 +251,17 @@ class Contract:
         self.currency = currency
         dropped = [fact for fact in self.facts.accepted if getattr(fact.event.data, "currency", None) not in (None, currency)]
         for fact in dropped:
-            self.facts.accepted.remove(fact)
+            self.facts.remove(fact)
             self.unapplied.add((fact.event.source, fact.event.id))
             self.attention.raise_("unapplied_event")
         return [(fact.topic, fact.event.id, "currency mismatch") for fact in dropped]
 
     def _compare_balance(self, stated: billing.BalanceStatedData) -> None:
         """With our fold at that day; a difference stands until a later one agrees."""
-        books = self.ledger().on(stated.as_of)
-        ours = sum(books.principal[one.invoice_id] for one in books.receivables.values() if one.issued_on <= stated.as_of)
-        if ours == stated.open_amount:
+        latest = max(reversed(self.facts.of(billing.BalanceStated)), key=lambda one: (one.event.data.as_of, one.event.time))
+        if readings.A_LATER_BALANCE_IS_OF_A_LATER_DAY and latest.event.data is not stated:
+            return
+        if self.open_on(stated.as_of) == stated.open_amount:
             self.attention.end("balance_differs")
         else:
             self.attention.raise_("balance_differs")
@@ -308,6 +327,8 @@ class Contract:
         overdue, past_due = view.overdue(), view.past_due()
         if self.status == "SuccessfullyClosed":
             return "over others" if past_due else "reset"
+        if self.status in OPEN and self.current is not None and self.current.stage == "long_term_monitoring":
+            return "over others" if overdue and view.amount(overdue) >= view.minimum else None
         if self.status in ("Rejected", "UnsuccessfullyClosed"):
             assert self.current is not None
             if overdue and view.amount(overdue) >= view.minimum:

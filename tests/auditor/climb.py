@@ -94,10 +94,16 @@ def _charge(contract: Contract, view: View, step: Remind, upcoming: NextStep) ->
     """The fee of a step: decided once for ever, per number and step."""
     name = (view.receivables[upcoming.anchor].fee_name, upcoming.number)
     amount = (step.fee or {}).get(contract.currency or "")
-    undecided = name not in contract.fees_decided
+    undecided = name not in contract.fees_decided and not _taken_over(contract, view, name)
     contract.fees_decided.add(name)
     if undecided and amount is not None:
         contract.decided.fees.append(money.StepFee(upcoming.anchor, view.day, amount, upcoming.number))
+
+
+def _taken_over(contract: Contract, view: View, name: tuple[str, int]) -> bool:
+    """Fees of steps that somebody else took are decided (section 1, moving in)."""
+    known = [one for one in contract.moved_in if one.invoice_id in view.receivables and one.rung >= name[1]]
+    return any(view.receivables[one.invoice_id].fee_name == name[0] for one in known)
 
 
 def _remind(contract: Contract, day: date, rungs: dict[str, int], level: int) -> None:

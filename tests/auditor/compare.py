@@ -51,9 +51,16 @@ def expected(lines: list[Line]) -> Told:
     auditor = Auditor()
     for line in lines:
         auditor.apply(line)
+    return told_by(auditor)
+
+
+def told_by(auditor: Auditor) -> Told:
+    """What an auditor that has seen a life says of it; of a contract that was forgotten, no case-status."""
     told = Told(lists={"case-history": [], "notices": [], "commands": [], "dead-letters": list(auditor.dead_letters)})
-    for key, contract in sorted(auditor.contracts.items()):
-        told.status[key] = to_jsonable_python(contract.out.status)
+    told.status = {contract.key: None for contract in auditor.forgotten}
+    for contract in [*auditor.forgotten, *(contract for _, contract in sorted(auditor.contracts.items()))]:
+        if contract.key in auditor.contracts:
+            told.status[contract.key] = to_jsonable_python(auditor.contracts[contract.key].out.status)
         told.lists["case-history"] += to_jsonable_python(contract.out.history)
         told.lists["notices"] += to_jsonable_python(contract.out.notices)
         told.lists["commands"] += to_jsonable_python(contract.out.commands)

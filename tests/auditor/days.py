@@ -1,5 +1,6 @@
 """Days: local days, working days, what holds on which day (section 3)."""
 
+from calendar import monthrange
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from functools import cache
@@ -59,6 +60,13 @@ def moved(day: date, calendar: Calendar | None) -> date:
     while not is_working_day(day, calendar):
         day += ONE_DAY
     return day
+
+
+def months_after(day: date, months: int) -> date:
+    """The same day so many months later, or the last of that month."""
+    years, month = divmod(day.month - 1 + months, 12)
+    last = monthrange(day.year + years, month + 1)[1]
+    return date(day.year + years, month + 1, min(day.day, last))
 
 
 def working_days_after(start: date, end: date, calendar: Calendar | None) -> int:

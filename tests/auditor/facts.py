@@ -4,6 +4,8 @@ The auditor is written from `escalation.md` alone and shares only `schemas/` wit
 accepted event in a list and works everything out anew from that list, each time. Section numbers are those of `escalation.md`.
 """
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -47,29 +49,56 @@ def when(fact: Fact[Any]) -> tuple[datetime, str]:
     return (fact.event.time, fact.event.id)
 
 
+def dated(fact: Fact[Any]) -> date:
+    """The date of a fact: the one that it names, else the local day of its time."""
+    if isinstance(fact.event, PaymentReceived):
+        return min(fact.event.data.value_date, fact.arrived_on)  # a value date in the future counts from its arrival on
+    named: list[date | None] = [getattr(fact.event.data, name, None) for name in ("issued_on", "refunded_on", "booked_on")]
+    return next((day for day in named if day is not None), fact.day)
+
+
 @dataclass
 class Facts:
     """All accepted events of one contract, in order of arrival."""
 
     accepted: list[Fact[Any]] = field(default_factory=list)
+    _of_kind: dict[type[ContractEnvelope], list[Fact[Any]]] = field(default_factory=dict)
+    _identities: dict[tuple[str, ...], Fact[Any]] = field(default_factory=dict)
+
+    def add(self, fact: Fact[Any]) -> None:
+        self.accepted.append(fact)
+        self._of_kind.setdefault(type(fact.event), []).append(fact)
+        self._identities[identity(fact.event)] = fact
+
+    def remove(self, fact: Fact[Any]) -> None:
+        self.accepted.remove(fact)
+        self._of_kind[type(fact.event)].remove(fact)
+        del self._identities[identity(fact.event)]
 
     def of(self, kind: type[E]) -> list[Fact[E]]:
-        return [fact for fact in self.accepted if isinstance(fact.event, kind)]
+        return self._of_kind.get(kind, [])
 
     def any_of(self, *kinds: type[ContractEnvelope]) -> list[Fact[Any]]:
-        return [fact for fact in self.accepted if isinstance(fact.event, kinds)]
+        """In order of arrival."""
+        if not any(kind in self._of_kind for kind in kinds):
+            return []
+        return [fact for fact in self.accepted if type(fact.event) in kinds]
 
     def by_time(self, kind: type[E]) -> list[Fact[E]]:
         """By `time`, then id: how the rules order what corrects or ends something."""
         return sorted(self.of(kind), key=when)
 
-    def known(self) -> set[tuple[str, ...]]:
-        return {identity(fact.event) for fact in self.accepted}
+    def up_to(self, day: date) -> Facts:
+        """The facts dated up to a day (section 2: money is a fold over the facts sorted by date)."""
+        then = Facts()
+        for fact in self.accepted:
+            if dated(fact) <= day:
+                then.add(fact)
+        return then
 
     def same(self, event: ContractEnvelope) -> Fact[Any] | None:
         """The accepted fact that this event tells again."""
-        wanted = identity(event)
-        return next((fact for fact in self.accepted if identity(fact.event) == wanted), None)
+        return self._identities.get(identity(event))
 
 
 _OWN_ID: dict[type[ContractEnvelope], str] = {

@@ -20,7 +20,8 @@ class Waiting:
 
 @dataclass
 class Handover:
-    """`state`: open, rejected, successful or unsuccessful. `reported`: what the agency was told of each direct payment."""
+    """`state`: open, rejected, successful or unsuccessful. `reported`: what the agency was told of each direct
+    payment; `known_until`: of an adopted case, what it knew without being told."""
 
     handover_id: str
     cycle: int
@@ -39,3 +40,4 @@ class Handover:
     reported: dict[str, int] = field(default_factory=dict)
     recalls: set[str] = field(default_factory=set)
     recall_counted_from: date | None = None
+    known_until: date | None = None

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 from datetime import date
+from typing import Literal
 from uuid import uuid5
 
 from schemas.policy import Policy, Remind, Step
@@ -24,6 +25,7 @@ class StepTaken:
     day: date
     rungs: dict[str, int]
     notice_id: str | None = None
+    taken_over: Literal["", "dated", "undated"] = ""
 
 
 @dataclass
@@ -81,6 +83,11 @@ class View:
         """No notice to the debtor under insolvency or after a death (section 5)."""
         silent = [hold for hold in self.holds if hold.covers(self.day) and hold.kind in ("insolvency", "deceased")]
         return any(hold.invoice_id is None or (readings.A_HOLD_OF_ONE_RECEIVABLE_SILENCES and not by_step) for hold in silent)
+
+    def silenced_since(self, day: date) -> bool:
+        """Whether on that day or later nobody might be written to."""
+        silent = [hold for hold in self.holds if hold.kind in ("insolvency", "deceased")]
+        return any(hold.start <= self.day and hold.end > day for hold in silent) and readings.WHAT_DEATH_DELAYED_IS_NEVER_SAID
 
     def contract_held(self) -> bool:
         return any(hold.covers(self.day) and hold.invoice_id is None for hold in self.holds)
@@ -143,11 +150,17 @@ def _step_on(view: View, anchor: str, number: int) -> date | None:
     days = [day_after_unheld(view.due_day(anchor), day, anchor, view.holds)]
     taken = view.steps_of_cycle()
     if taken:
-        days.append(day_after_unheld(taken[-1].day, day - before, anchor, view.holds))
+        days.append(day_after_unheld(_last_step_on(taken), day - before, anchor, view.holds))
     if None in days:
         return None
     reached = [one for one in [*days, view.policy.starts_on, _ramp_day(view)] if one is not None]
     return moved(max(reached), view.policy.calendar) if view.policy.working_days_only else max(reached)
+
+
+def _last_step_on(taken: list[StepTaken]) -> date:
+    """Of steps that somebody else took the last reminder, if a day of one was told."""
+    own = [one for one in taken if not one.taken_over]
+    return max(one.day for one in own or [one for one in taken if one.taken_over == "dated"] or taken)
 
 
 def _ramp_day(view: View) -> date | None:

@@ -37,6 +37,8 @@ class Life(Upstream, Orders, Answers):
         self._apply_policy("standard")
         if self.rng.random() < 0.3:
             self._apply_policy("gentle")
+        if self.rng.random() < 0.15:
+            self._take_over()
         self._invoice()
         while self.count < events:
             self._pass_time()
@@ -55,6 +57,9 @@ class Life(Upstream, Orders, Answers):
         elif kind < 0.95:
             self.now += timedelta(days=self.rng.randint(5, 40))
             self._tick(self.now)
+            if self.forgets and self.rng.random() < 0.4:
+                self.now += timedelta(days=self.rng.randint(380, 450))
+                self._tick(self.now)
         else:
             self._tick(self.now + timedelta(hours=self.rng.choice((-50, -1, 0, 1, 5))))
 
@@ -69,6 +74,7 @@ class Life(Upstream, Orders, Answers):
 
     def _apply_policy(self, name: str) -> None:
         content = policy(self.rng, name, self.zone, self.settlement, self.now.date())
+        self.forgets |= "forget_after" in content
         if self.count and self.rng.random() < 0.5:
             content["applies"] = "at_once"
         version = self._next("version-" + name)
@@ -125,6 +131,7 @@ class Life(Upstream, Orders, Answers):
             "payment_plan.agreed": (self._plan, 2),
             "payment_plan.cancelled": (self._cancel_plan, 0.5),
             "balance.stated": (self._balance, 1.5),
+            "contract.taken_over": (self._take_over, 0.7),
             "step.approved": (self._approve, 3),
             "call.attempted": (self._attempt, 3),
             "case.refresh_ordered": (self._wish, 2 if in_case else 0.3),

@@ -1,5 +1,7 @@
 """Money: who settled what, as a fold over the facts sorted by date (section 2). Nothing is carried over from one fold to the next."""
 
+from __future__ import annotations
+
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -78,6 +80,15 @@ class Decided:
     closes: list[Close] = field(default_factory=list)
     agency_payments: list[AgencyPayment] = field(default_factory=list)
 
+    def up_to(self, day: date) -> Decided:
+        """What is dated up to a day."""
+        return Decided(
+            [one for one in self.fees if one.dated <= day],
+            [one for one in self.write_offs if one.dated <= day],
+            [one for one in self.closes if one.dated <= day],
+            [one for one in self.agency_payments if one.dated <= day],
+        )
+
 
 @dataclass(frozen=True)
 class Source:
@@ -111,8 +122,8 @@ class Books:
         return sum(_left(entry) for entry in self.costs[invoice_id] if _cost(entry).dated <= day)
 
     def open(self, invoice_id: str) -> int:
-        """All that is open on a receivable: principal and costs."""
-        return self.principal[invoice_id] + self.open_costs(invoice_id)
+        """All that is open on a receivable: principal and costs; of one that is not known, nothing."""
+        return self.principal[invoice_id] + self.open_costs(invoice_id) if invoice_id in self.principal else 0
 
     def pay_costs(self, invoice_id: str, budget: int, day: date) -> int:
         paid = 0
@@ -253,6 +264,9 @@ def _close(books: Books, decided: Decided, until: date) -> dict[date, int]:
     excess: dict[date, int] = {}
     for close in decided.closes:
         for invoice_id, component, amount in close.parts if close.dated <= until else ():
+            if invoice_id not in books.principal:
+                excess[close.dated] = excess.get(close.dated, 0) + amount
+                continue
             part = books.pay_principal(invoice_id, amount) if component == "principal" else books.pay_costs(invoice_id, amount, close.dated)
             excess[close.dated] = excess.get(close.dated, 0) + amount - part
     return excess

@@ -34,9 +34,11 @@ def obey(contract: Contract, event: Any) -> None:
 
 
 def _open_case(contract: Contract) -> Handover:
-    if contract.current is None or contract.current.state != "open":
+    """The one that decides the status, else the last that stepped back and is open still."""
+    still = [one for one in contract.handovers if one.state == "open"]
+    if not still:
         raise Refused("no open case")
-    return contract.current
+    return contract.current if contract.current in still else still[-1]
 
 
 def _to_the_agency(contract: Contract, event: Any) -> None:
@@ -75,7 +77,7 @@ def _skip(contract: Contract, event: instructions.StepSkipped) -> None:
 def _approve(contract: Contract, event: instructions.StepApproved) -> None:
     if contract.known:
         view = contract.view(contract.today())
-        contract.approvals.append(waits.Approval(contract.cycle, event.data.step, contract.local(event.time), view.amount(view.overdue())))
+        contract.approvals.append(waits.Approval(contract.cycle, event.data.step, contract.today(), view.amount(view.overdue())))
 
 
 def _notice_failed(contract: Contract, event: instructions.NoticeFailed) -> None:

@@ -58,7 +58,7 @@ def _plan(ledger: Ledger, fact: Fact[PaymentPlanAgreed], grace_days: int) -> Pla
     data, known = fact.event.data, ledger.on(NEVER).receivables
     named = [one for one in known.values() if data.invoice_ids is None or one.invoice_id in data.invoice_ids]
     concerned = tuple(one.invoice_id for one in named if data.invoice_ids is not None or one.issued_on <= fact.day)
-    instalments = tuple(sorted(data.instalments, key=lambda one: one.due_on))
+    instalments = tuple(sorted(data.instalments, key=lambda one: (one.due_on, one.amount)))
     all_named = concerned if data.invoice_ids is None else tuple(dict.fromkeys(data.invoice_ids))
     kept = Plan(data.plan_id, fact.day, instalments, concerned, NEVER, False, all_named)
     fulfilled = _fulfilled_on(ledger, kept)
@@ -77,7 +77,8 @@ def _settled_by_now(ledger: Ledger, plan: Plan) -> bool:
 
 def paid_by(ledger: Ledger, plan: Plan, day: date) -> int:
     """What payments with value date from the day of agreement on settled of its receivables, costs included."""
-    books, eligible = ledger.on(day), _direct_payments(ledger.facts, plan.agreed_on)
+    settled_by = NEVER if readings.WHAT_A_PAYMENT_SETTLED_LATER_COUNTS_FROM_ITS_VALUE_DATE else day
+    books, eligible = ledger.on(settled_by), _direct_payments(ledger.facts, plan.agreed_on)
     return sum(
         amount
         for source in money.sources(ledger.facts, ledger.decided)

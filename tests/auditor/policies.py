@@ -9,7 +9,6 @@ from tests.auditor import supports
 
 CALENDARS = (None, {"country": "DE", "subdivision": "HE"}, {"country": "DE", "subdivision": "BY"}, {"country": "IT"})
 METHODS = (["link"], ["link", "qr"], ["barcode"])
-# overdue_days_from is not among them while the core asks it of the anchor that the step leaves behind
 CONDITIONS: tuple[dict[str, Any], ...] = (
     {"amount_from": 1000},
     {"amount_below": 2000},
@@ -17,6 +16,8 @@ CONDITIONS: tuple[dict[str, Any], ...] = (
     {"country": "DE"},
     {"attempt": 1},
     {"attempt": 2},
+    {"overdue_days_from": 5},
+    {"overdue_days_from": 12},
     {},
 )
 

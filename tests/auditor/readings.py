@@ -65,6 +65,22 @@ ACCOUNT_RULES_COUNT_WHAT_IS_HANDED_OVER = False
 """Section 4: hand_over's accounts "when: {amount_from?, amount_below? ...}". True: the principal of what this handover covers; False: all
 that is overdue."""
 
+A_TAKEN_OVER_CASE_NEEDS_ITS_RECEIVABLES = True
+"""Section 1: "A fact about something not yet known is kept and counts once both are there". True: contract.taken_over with a case over a
+receivable that is not known is refused (an agency would be told of nothing); False: it is kept like any other fact."""
+
+A_LATER_BALANCE_IS_OF_A_LATER_DAY = True
+"""Section 1: a balance that differs stands "until a later one agrees". True: the statement of the latest day counts (of several of one day
+the last told), an older one that comes late says nothing; False: whichever came last."""
+
+WHAT_A_PAYMENT_SETTLED_LATER_COUNTS_FROM_ITS_VALUE_DATE = True
+"""Section 5: an instalment is met by "what payments ... settled of them" by its grace. A payment came in time, and what it met (a cost)
+arose later. True: it counts from the payment's date; False: from the day on which it settled it."""
+
+WHAT_DEATH_DELAYED_IS_NEVER_SAID = True
+"""Section 5: under insolvency or after a death no notice goes out, "nor later". True: nor one whose time came before it and that no tick
+had told yet; False: that one goes out once nothing silences any more."""
+
 A_SETTLED_PLAN_STAYS_FULFILLED = False
 """Section 5: fulfilled is also "a plan of which nothing is open any more". True: once nothing was open, for good; False: only while nothing
 is open by today's books, so that a later cost can break it."""

@@ -34,6 +34,7 @@ class Telling:
         self.zone = self.rng.choice(ZONES)
         self.settlement = self.rng.choice(("costs_first", "costs_first", "principal_first"))
         self.now = datetime(self.rng.randint(2023, 2025), self.rng.randint(1, 12), self.rng.randint(1, 28), 6, tzinfo=UTC)
+        self.forgets = False
         self.tick_hour = self.rng.choice((5, 7, 12, 23))
 
     def _timer(self, kind: str, data: dict[str, Any], time: datetime) -> None:

@@ -6,12 +6,12 @@ A disagreement prints the seed and the shortest life that still shows it, with b
 import pytest
 
 from streams.processor import EscalationProcessor
-from tests.auditor.compare import Difference, Line, actual, difference, expected, report, shortest
+from tests.auditor.compare import Difference, Line, actual, difference, expected, report, shortest, told_by
 from tests.auditor.life import Life
 
-SEEDS = 100
-SOAK_SEEDS = 1_000
-BLOCK = 20
+SEEDS = 1_000
+SOAK_SEEDS = 20_000
+BLOCK = 100
 
 
 def disagreement(lines: list[Line]) -> Difference | None:
@@ -23,8 +23,9 @@ def disagreement(lines: list[Line]) -> Difference | None:
 
 
 def check(seed: int) -> None:
-    lines = Life(seed).lines
-    found = disagreement(lines)
+    life = Life(seed)
+    lines = life.lines
+    found = difference(told_by(life.auditor), actual(lines, EscalationProcessor()))
     if found is None:
         return
     kind = found.kind
@@ -39,6 +40,7 @@ def check(seed: int) -> None:
     pytest.fail(report(seed, short, still), pytrace=False)
 
 
+@pytest.mark.timeout(600)
 @pytest.mark.parametrize("block", range(SEEDS // BLOCK))
 def test_auditor_and_core_agree(block: int) -> None:
     for seed in range(block * BLOCK, (block + 1) * BLOCK):

@@ -5,6 +5,7 @@ from typing import Any
 
 from schemas import topics
 from tests.auditor import supports
+from tests.auditor.handover import OPEN
 from tests.auditor.telling import KEY, Telling
 
 
@@ -139,12 +140,37 @@ class Upstream(Telling):
         self._event(topics.PAYMENTS, "payment.initiated", data)
 
     def _balance(self) -> None:
-        """Mostly what we have, too; not of a past day, at which the auditor does not yet know what was corrected since."""
+        """Mostly what we have, too, of today or a day past."""
         contract = self.auditor.contracts.get(KEY)
-        row = {} if contract is None or contract.out.status is None else contract.out.status["data"]
-        right = int(row.get("open_amount") or 0)
-        data = {"as_of": str(self._day(0, 1)), "open_amount": right if self.rng.random() < 0.6 else self._amount()}
+        as_of = self._day(*self.rng.choice(((0, 1), (-3, 0), (-30, 0))))
+        right = 0 if contract is None else contract.open_on(as_of)
+        data = {"as_of": str(as_of), "open_amount": right if self.rng.random() < 0.6 else self._amount()}
         self._event(topics.CONTRACTS, "balance.stated", data)
+
+    def _take_over(self) -> None:
+        """Dunning that somebody else began, of receivables known or still to come; sometimes with a case."""
+        names = self.rng.sample(range(1, len(self.invoices) + 3), self.rng.choice((1, 1, 2)))
+        data: dict[str, Any] = {"as_of": str(self._day(-3, 0)), "receivables": [self._taken_over(f"I-{name}") for name in sorted(names)]}
+        if self.rng.random() < 0.35:
+            data["case"] = {
+                "agency_account": self.rng.choice(("main", "second")),
+                "handover_id": self.rng.choice((None, "6f6f2c52-9a0e-4c55-8b5e-0d8a7c1b2a3d")),
+                "case_id": "case-0",
+                "status": self.rng.choice((*OPEN, *OPEN, "Rejected")),
+                "invoice_ids": [f"I-{name}" for name in sorted(names)],
+            }
+        self._event(topics.CONTRACTS, "contract.taken_over", data)
+
+    def _taken_over(self, invoice_id: str) -> dict[str, Any]:
+        level = self.rng.choice((0, 1, 1, 2))
+        days = sorted({str(self._day(-40, -1)) for _ in range(self.rng.choice((1, 2)))})
+        told = self.rng.choice((None, days[-1], days)) if level else None
+        return {
+            "invoice_id": invoice_id,
+            "rung": level or self.rng.choice((0, 1, 1, 2, 3)),
+            "level": level,
+            "reminded_on": told,
+        }
 
     def _insolvency(self) -> None:
         self._event(topics.CONTRACTS, "insolvency.opened", {"occurred_on": str(self._day(-20, 2))})

@@ -94,6 +94,26 @@ def test_what_was_taken_back_later_was_still_there(kind: str, data: dict[str, An
     assert one.status["attention"] == []
 
 
+def test_what_was_set_aside_before_its_receivable_was_issued_is_no_obstacle() -> None:
+    """issued_on lies ahead of the invoice: on the day that is stated it was not there yet, though written off."""
+    one = due()
+    one.invoice("R2", at="2026-01-08", due="2026-01-10", amount=500, issued_on="2026-01-15")
+    one.event("invoice.written_off", "2026-01-09", invoice_id="R2", amount=100)
+    one.days("2026-01-20", "2026-02-03")
+    state(one, "2026-02-03", 10_000, as_of="2026-01-12")
+    assert one.status["attention"] == []
+
+
+def test_a_fee_before_its_receivable_was_issued_is_no_obstacle() -> None:
+    """issued_on lies after the reminders, as it may in a file that was put together later."""
+    one = world()
+    one.invoice("R1", at="2026-01-05", due="2026-01-10", issued_on="2026-03-01")
+    one.days("2026-01-11", "2026-01-24")
+    assert one.status["costs"] == 250
+    state(one, "2026-01-25", 0, as_of="2026-01-24")
+    assert one.status["attention"] == []
+
+
 def test_costs_are_not_part_of_it() -> None:
     one = due()
     one.days("2026-01-20", "2026-02-03")
