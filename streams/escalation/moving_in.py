@@ -24,11 +24,13 @@ def take_over(turn: Turn, data: ContractTakenOverData, time_us: int, event_id: s
     _check(turn, data)
     contract = turn.contract
     rungs = {told.invoice_id: _rung(turn, told) for told in data.receivables}
-    earlier = tuple(reminder for reminder in contract.reminders if reminder.cycle != contract.cycle)
+    replaced = set(rungs)  # of others what an earlier event said goes on
+    earlier = tuple(one for one in contract.reminders if one.cycle != contract.cycle or not replaced & set(one.covered))
     sent = tuple(reminder for told in data.receivables for reminder in _reminders(turn, told, data.as_of))
     turn.set(standings=ladder.with_rungs(contract.standings, rungs), reminders=(*earlier, *sent))
     if any(rungs.values()):
         last = max((day for told in data.receivables for day in _reminded_on(told)), default=data.as_of)
+        last = max(last, contract.stepped_on or last)
         turn.set(stepped_on=last, stepped_ever_on=max(last, contract.stepped_ever_on or last))
     if data.case is not None:
         _adopt(turn, data, data.case, rungs)

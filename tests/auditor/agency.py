@@ -260,7 +260,8 @@ def _what_changed(contract: Contract, case: Handover, fact: Fact[Any], before: V
     if isinstance(event, billing.DisputeResolved):
         return _dispute_ended(contract, case, fact)
     if isinstance(event, (billing.InsolvencyOpened, billing.DebtorDeceased)):
-        return "insolvency" if isinstance(event, billing.InsolvencyOpened) else "deceased"
+        kind = "insolvency" if isinstance(event, billing.InsolvencyOpened) else "deceased"
+        return kind if any(hold.hold_id == kind and hold.end > now.day for hold in now.holds) else None
     if isinstance(event, billing.InvoiceWrittenOff):
         moved = before.books.written_off != now.books.written_off
         return "claim_changed" if moved and event.data.invoice_id in case.invoice_ids else None

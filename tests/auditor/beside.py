@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
+from itertools import accumulate
 from typing import TYPE_CHECKING
 
 from schemas import billing, instructions
@@ -54,11 +55,12 @@ def remind_of_instalments(contract: Contract, view: View) -> None:
         return
     for plan in view.plans:
         paid = plans.paid_by(contract.ledger(), plan, view.day)
-        for number, one in enumerate(plan.instalments):
+        sums = accumulate(one.amount for one in plan.instalments)
+        for number, (one, asked) in enumerate(zip(plan.instalments, sums, strict=True)):
             first = one.due_on - timedelta(days=wanted.days_before)
             soon = first <= view.day <= one.due_on and not view.silenced_since(max(first, plan.agreed_on))
             told = (plan.plan_id, number) in contract.instalments_told
-            if soon and not told and plan.agreed_on <= view.day < plan.ends_on and paid < plan.due_by(one.due_on):
+            if soon and not told and plan.agreed_on <= view.day < plan.ends_on and paid < asked:
                 contract.instalments_told.add((plan.plan_id, number))
                 instalment = {"due_on": one.due_on, "amount": one.amount}
                 outputs.write_to_debtor(contract, view, "notice.instalment_reminder", {"instalment": instalment})

@@ -48,6 +48,7 @@ class Contract:
         self.steps: list[StepTaken] = []
         self.fees_decided: set[tuple[str, int]] = set()
         self.moved_in: list[moving_in.MovedIn] = []
+        self.stepped_elsewhere: list[tuple[int, date]] = []
         self.ladder_ended_told = False
         self.handovers: list[Handover] = []
         self.current: Handover | None = None
@@ -91,7 +92,8 @@ class Contract:
         policy = self.policy()
         here, holds, books, agreed = self._worked_out(policy)
         reopened, away = self.reopened_on, self._away()
-        return View(self.key, day, policy, self.currency, here, books, holds, reopened, away, self.cycle, self.steps, agreed)
+        elsewhere = [stepped_on for cycle, stepped_on in self.stepped_elsewhere if cycle == self.cycle]
+        return View(self.key, day, policy, self.currency, here, books, holds, reopened, away, self.cycle, self.steps, agreed, elsewhere)
 
     def _worked_out(self, policy: Policy) -> tuple[dict[str, Receivable], list[Hold], money.Books, list[plans.Plan]]:
         """Worked out from the facts; kept only until there is another fact or decision, since ticks are many and bring none."""

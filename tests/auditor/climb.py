@@ -27,7 +27,8 @@ def take_step(contract: Contract, now: datetime, day: date) -> None:
     upcoming = ladder.next_step(view) if contract.status in ("Due", "Reminded") else None
     if upcoming is None or upcoming.on is None or day < upcoming.on or waits.waits_for(contract, view, upcoming):
         return
-    if any(taken.day == day for taken in contract.steps) or not beside.in_time_for_steps(contract, view, now):
+    stepped = [taken.day for taken in contract.steps if not taken.taken_over] + [one for _, one in contract.stepped_elsewhere]
+    if day in stepped or not beside.in_time_for_steps(contract, view, now):
         return
     if waits.below_minimum(view, upcoming.step):
         skip(contract, view, upcoming)

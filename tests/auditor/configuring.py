@@ -18,10 +18,9 @@ def configure(contract: Contract, event: ContractConfigured) -> None:
         contract.attention.follow("policy_missing", {event.data.policy} if unknown else set())
         if unknown:
             contract.unknown_policies.add(event.id)
-    before = contract.policy_in_use()
     for told in sorted(contract.configured, key=lambda one: (one.time, one.id)):
         _follow(contract, told)
-    if contract.policy_in_use() != before and contract.begun:
+    if contract.begun and contract.policy_name not in (None, contract.policy().policy):
         contract.pinned = contract.settings.newest(contract.tenant, contract.policy_in_use())
 
 

@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass
 from datetime import date
-from typing import Literal
 from uuid import uuid5
 
 from schemas.policy import Policy, Remind, Step
@@ -25,7 +24,7 @@ class StepTaken:
     day: date
     rungs: dict[str, int]
     notice_id: str | None = None
-    taken_over: Literal["", "dated", "undated"] = ""
+    taken_over: bool = False
 
 
 @dataclass
@@ -45,6 +44,7 @@ class View:
     cycle: int
     steps: list[StepTaken]
     plans: list[Plan]
+    stepped_elsewhere: list[date]
 
     @property
     def minimum(self) -> int:
@@ -148,19 +148,13 @@ def _step_on(view: View, anchor: str, number: int) -> date | None:
     day = view.policy.steps[number - 1].day
     before = view.policy.steps[number - 2].day if number > 1 else 0
     days = [day_after_unheld(view.due_day(anchor), day, anchor, view.holds)]
-    taken = view.steps_of_cycle()
+    taken = [one.day for one in view.steps_of_cycle() if not one.taken_over] or view.stepped_elsewhere
     if taken:
-        days.append(day_after_unheld(_last_step_on(taken), day - before, anchor, view.holds))
+        days.append(day_after_unheld(max(taken), day - before, anchor, view.holds))
     if None in days:
         return None
     reached = [one for one in [*days, view.policy.starts_on, _ramp_day(view)] if one is not None]
     return moved(max(reached), view.policy.calendar) if view.policy.working_days_only else max(reached)
-
-
-def _last_step_on(taken: list[StepTaken]) -> date:
-    """Of steps that somebody else took the last reminder, if a day of one was told."""
-    own = [one for one in taken if not one.taken_over]
-    return max(one.day for one in own or [one for one in taken if one.taken_over == "dated"] or taken)
 
 
 def _ramp_day(view: View) -> date | None:

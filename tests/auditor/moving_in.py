@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import date
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
-from schemas.billing import ContractTakenOver, PaymentReceived, TakenOverCase, TakenOverReceivable
+from schemas.billing import ContractTakenOver, TakenOverCase, TakenOverReceivable
 from tests.auditor import agency, readings
 from tests.auditor.facts import receivables
 from tests.auditor.handover import OPEN, Handover, Refused
@@ -35,9 +35,15 @@ def take_over(contract: Contract, event: ContractTakenOver) -> None:
     unknown = case is not None and not set(case.invoice_ids) <= set(receivables(contract.facts))
     if unknown and readings.A_TAKEN_OVER_CASE_NEEDS_ITS_RECEIVABLES:
         raise Refused("unknown receivable")
+    named = {one.invoice_id for one in event.data.receivables}
+    contract.moved_in = [one for one in contract.moved_in if one.invoice_id not in named]
+    contract.steps = [taken for taken in contract.steps if taken.cycle != contract.cycle or not named & set(taken.rungs)]
     contract.moved_in += [MovedIn(one.invoice_id, one.rung) for one in event.data.receivables]
     contract.steps += [taken for one in event.data.receivables for taken in _steps(contract, one, event.data.as_of)]
     contract.steps.sort(key=lambda taken: (taken.cycle, taken.day))
+    if contract.policy().steps and any(one.rung for one in event.data.receivables):
+        dates = [day for one in event.data.receivables for day in reminded_on(one)]
+        contract.stepped_elsewhere.append((contract.cycle, max(dates, default=event.data.as_of)))
     if case is not None:
         _adopt(contract, case, event.data.as_of)
 
@@ -54,17 +60,17 @@ def _steps(contract: Contract, receivable: TakenOverReceivable, as_of: date) -> 
     kind = "remind" if reminders or receivable.level > 0 else "taken over"
     if not reminders and receivable.rung == 0 and kind != "remind":
         return []
-    where: Literal["dated", "undated"] = "dated" if reminders else "undated"
     days = reminders or (as_of,)
-    return [StepTaken(contract.cycle, receivable.rung, kind, receivable.level, day, rungs, taken_over=where) for day in days]
+    return [StepTaken(contract.cycle, receivable.rung, kind, receivable.level, day, rungs, taken_over=True) for day in days]
 
 
 def _adopt(contract: Contract, case: TakenOverCase, as_of: date) -> None:
     """The case goes on under the id that is named, or ours; what was paid up to `as_of` the agency knows."""
     contract.attempt += 1
     handover_id = case.handover_id or made_of(contract.key, contract.cycle, contract.attempt)
+    steps = len(contract.policy().steps)
     covered = [taken for taken in contract.steps if taken.cycle == contract.cycle and set(taken.rungs) & set(case.invoice_ids)]
-    rung = max((max(taken.rungs.values()) for taken in covered), default=0)
+    rung = min(steps, max((max(taken.rungs.values()) for taken in covered), default=0))
     adopted = Handover(handover_id, contract.cycle, case.agency_account, case.invoice_ids, rung, as_of)
     adopted.case_id, adopted.last_reply_on, adopted.known_until = case.case_id, as_of, as_of
     contract.current = adopted
@@ -75,13 +81,12 @@ def _adopt(contract: Contract, case: TakenOverCase, as_of: date) -> None:
 
 
 def adopted(contract: Contract, event: ContractTakenOver) -> None:
-    """What follows once the event counts: payments up to `as_of` are as good as reported, and the change is told."""
+    """What follows once the event counts: what was paid is as good as reported, and the change is told."""
     case = contract.current
     if event.data.case is None or case is None or not contract.facts.of(ContractTakenOver):
         return
     agency.paid_before(contract, case)
     view = contract.view(contract.today())
-    early = {one.event.data.payment_id for one in contract.facts.of(PaymentReceived) if one.event.data.value_date <= event.data.as_of}
-    case.reported = {name: part for name, part in agency.already_counted(contract, case, view).items() if name in early}
+    case.reported = agency.already_counted(contract, case, view)
     contract.update_attention(view)
     contract.record(event.id, None)

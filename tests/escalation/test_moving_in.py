@@ -48,6 +48,23 @@ def test_without_a_day_the_next_step_keeps_its_distance_from_the_day_of_the_move
     assert (one.status["status"], one.status["next_step_on"]) == ("Reminded", "2026-02-05")
 
 
+def test_a_second_move_leaves_what_the_first_said_of_others() -> None:
+    """Its reminders stay, so does the distance to the last of them."""
+    one = known()
+    one.invoice("R2", due="2026-01-20")
+    move_in(one, "2026-01-18", reminded(reminded_on=["2026-01-17"]), as_of="2026-01-18")
+    move_in(one, "2026-01-19", reminded("R2", reminded_on=["2026-01-10"]), as_of="2026-01-18")
+    one.tick("2026-01-20")
+    assert [one.status[name] for name in ("status", "dunning_level", "rung")] == ["Reminded", 1, 1]
+    assert one.status["next_step_on"] == "2026-02-02"  # the 14th day of R1; nine days after 17 January were over before
+    one.days("2026-01-21", "2026-02-18")
+    submitted = one.of("case.submit")[0].data["claims"]
+    assert {claim["invoice_id"]: claim["reminded_on"] for claim in submitted} == {
+        "R1": ["2026-01-17", "2026-02-02"],
+        "R2": ["2026-01-10", "2026-02-02"],
+    }
+
+
 def test_a_fee_charged_elsewhere_is_not_charged_again() -> None:
     one = known()
     move_in(one, "2026-02-03", reminded(rung=2, level=2, reminded_on=["2026-01-25", "2026-02-03"]))
