@@ -105,7 +105,7 @@ class EscalationProcessor:
     # --- contracts
 
     def apply(self, shared: Shared, key: bytes, state: Contract | None, event: Any, record: Record) -> Applied[Contract]:
-        original = Original(*record) if state is None or state.currency is None else None
+        original = Original(*msgspec.structs.astuple(record)) if state is None or state.currency is None else None
         return _applied(key, core.apply(shared, key.decode(), state, record.topic, event, original))
 
     def visit(self, shared: Shared, key: bytes, state: Contract, event: ClockTicked) -> Applied[Contract]:

@@ -12,6 +12,8 @@ from datetime import UTC, date, datetime, time, timedelta
 from heapq import heappop, heappush
 from typing import Any, Final, NamedTuple
 
+from msgspec.structs import replace
+
 from schemas import topics
 from schemas.codec import encode
 from schemas.policy import Policy
@@ -266,7 +268,7 @@ class _Partition:
         try:
             applied = self._processor.visit(self._shared, key, self._states[key], event)
         except Exception as error:
-            self._visit_failed(record._replace(key=key), key, error)
+            self._visit_failed(replace(record, key=key), key, error)
             return
         self._failing.pop(key, None)
         self._take(key, applied)

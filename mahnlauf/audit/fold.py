@@ -6,6 +6,8 @@ from contextlib import suppress
 from heapq import heappop, heappush
 from typing import Any, Final, NamedTuple
 
+from msgspec.structs import replace
+
 from mahnlauf.audit.inputs import Ticked
 from mahnlauf.audit.states import States
 from mahnlauf.failures import ClusterWrong
@@ -97,7 +99,7 @@ class Fold:
             try:
                 applied = self._processor.visit(self._shared, key, self._states.get(key), self._event)
             except Exception as error:
-                self._visit_failed(ticked.record._replace(key=key), key, type(error).__name__)
+                self._visit_failed(replace(ticked.record, key=key), key, type(error).__name__)
             else:
                 self._failing.pop(key, None)
                 self._take(key, applied)

@@ -5,6 +5,8 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Generic, TypeVar
 
+from msgspec.structs import replace
+
 from streams.engine import deadletter, reroute
 from streams.engine.config import EngineConfig
 from streams.engine.framing import NEVER, PROGRESS_KEY, RESERVED, SHARED_KEY, frame, unframe
@@ -277,7 +279,7 @@ class Applier(Generic[State, Shared, Event]):
     def _visit_failed(self, key: bytes, record: Record, error: Exception) -> None:
         """It fails at every tick from now on: counted each time, a dead letter where it begins."""
         self.counts.visits_failed += 1
-        poison, record = deadletter.of_exception(error), record._replace(key=key)
+        poison, record = deadletter.of_exception(error), replace(record, key=key)
         if self.progress.failing.get(key) == poison.reason:
             self._tell_buried(record, poison)
         else:

@@ -10,6 +10,7 @@ What comes of a set of records depends on the set alone: a batch's input ranges 
 from bisect import bisect_right
 from collections.abc import Sequence
 from itertools import accumulate, chain, repeat
+from operator import itemgetter
 from typing import NamedTuple, TypeAlias
 
 from streams.engine.protocol import Record
@@ -55,8 +56,7 @@ def certain(sources: Sequence[Source], limit: int) -> list[Placed]:
     return placed
 
 
-def _rank(placed: Placed) -> tuple[int, int]:
-    return placed[:2]
+_rank = itemgetter(0, 1)
 
 
 def _run(index: int, records: Sequence[Record]) -> list[Placed]:
@@ -68,5 +68,5 @@ def _joined(runs: Sequence[list[Placed]]) -> list[Placed]:
     if len(runs) == 1:
         return runs[0]
     placed = list(chain.from_iterable(runs))
-    placed.sort()
+    placed.sort(key=_rank)  # stable: each run is in order already
     return placed

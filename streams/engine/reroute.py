@@ -7,6 +7,8 @@ it was, origin and all.
 
 from typing import Final
 
+from msgspec.structs import replace
+
 from streams.engine.protocol import Output, Record
 
 PREFIX: Final = "__mahnlauf.rerouted."
@@ -27,4 +29,4 @@ def original(record: Record) -> Record | None:
     except (KeyError, ValueError):
         return None
     headers = tuple(header for header in record.headers if not header[0].startswith(PREFIX))
-    return record._replace(topic=topic, partition=partition, offset=offset, headers=headers)
+    return replace(record, topic=topic, partition=partition, offset=offset, headers=headers)

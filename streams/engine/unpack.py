@@ -13,8 +13,6 @@ from aiokafka.record.memory_records import MemoryRecords
 from streams.engine.errors import Stopped
 from streams.engine.protocol import Record
 
-_new_record = tuple.__new__
-
 
 class Batches:
     """The record batches of one partition's fetch response that a reader of this isolation level may see.
@@ -72,10 +70,7 @@ def records(topic: str, partition: int, batches: Batches) -> Unpacked:
     start = batches.next_offset
     found: list[Record] = []
     for batch in batches:
-        fresh = [
-            _new_record(Record, (topic, partition, r.offset, r.timestamp, r.key, r.value, tuple(r.headers) if r.headers else ()))
-            for r in batch
-        ]
+        fresh = [Record(topic, partition, r.offset, r.timestamp, r.key, r.value, tuple(r.headers) if r.headers else ()) for r in batch]
         found += fresh if batch.base_offset >= start else [record for record in fresh if record.offset >= start]
     return Unpacked(found, batches.next_offset)
 
