@@ -120,29 +120,24 @@ class Cluster:
     async def committed(self, group_id: str, topics: Iterable[str], partition: int) -> dict[str, int]:
         """Offsets the group has committed, never from a cache; topics without one are missing from the answer."""
         request = OffsetFetchRequest(group_id, [(topic, [partition]) for topic in sorted(topics)])
-        response = await self._of_group(group_id, request)
-        offsets: dict[str, int] = {}
-        for topic, [(_, offset, _, error_code)] in response.topics:
-            _raise(error_code)
-            if offset >= 0:
-                offsets[topic] = offset
+        offsets: dict[str, int] = await self._of_group(group_id, request, _offsets)
         return offsets
 
     async def describe_group(self, group_id: str) -> GroupDescription:
         """Who is in the group and what they were given."""
-        response = await self._of_group(group_id, DescribeGroupsRequest([group_id]))
-        error_code, _, state, _, _, members, *_ = response.groups[0]
-        _raise(error_code)
-        return GroupDescription(state == "Stable", tuple(_member(*member[:2], *member[3:]) for member in members))
+        description: GroupDescription = await self._of_group(group_id, DescribeGroupsRequest([group_id]), _described)
+        return description
 
     async def ask_any(self, request: Any) -> Any:
         """Send a request that any broker can answer."""
         return await self._answered("the cluster", lambda: self._client.send(self._client.get_random_node(), request))
 
-    async def _of_group(self, group_id: str, request: Any) -> Any:
+    async def _of_group(self, group_id: str, request: Any, read: Callable[[Any], Any]) -> Any:
+        """`read` belongs to asking: a coordinator that moves or loads its groups says so in its answer, and is asked again."""
+
         async def ask() -> Any:
             node = await self._client.coordinator_lookup(CoordinationType.GROUP, group_id)
-            return await self._client.send(node, request)
+            return read(await self._client.send(node, request))
 
         return await self._answered(f"the coordinator of group {group_id}", ask)
 
@@ -197,6 +192,21 @@ def _offset(part: tuple[int, ...]) -> int:
     _, error_code, *rest = part
     _raise(error_code)
     return rest[1]
+
+
+def _offsets(response: Any) -> dict[str, int]:
+    offsets: dict[str, int] = {}
+    for topic, [(_, offset, _, error_code)] in response.topics:
+        _raise(error_code)
+        if offset >= 0:
+            offsets[topic] = offset
+    return offsets
+
+
+def _described(response: Any) -> GroupDescription:
+    error_code, _, state, _, _, members, *_ = response.groups[0]
+    _raise(error_code)
+    return GroupDescription(state == "Stable", tuple(_member(*member[:2], *member[3:]) for member in members))
 
 
 def _member(member_id: str, client_id: str, metadata: bytes, assignment: bytes) -> Member:

@@ -20,12 +20,11 @@ from tests.connectors.kit import PACE
 
 @dataclass(frozen=True)
 class Child:
-    """`url`: the sandbox. `instance` makes it a static member, so that its successor need not wait for the end of its session."""
+    """`url`: the sandbox."""
 
     tenant: str
     url: str
     group: str
-    instance: str | None = None
     per_second: float = 1_000.0
     feed_interval_s: float = PACE.feed_interval_s
     session_timeout_ms: int = 10_000
@@ -34,9 +33,7 @@ class Child:
 async def main(bootstrap: str, child: Child) -> None:
     account = AccountConfig(child.tenant, "main", "atriga", "test", child.url, "10001", "s3cret", per_second=child.per_second)
     pace = Pace(child.feed_interval_s, PACE.again_s, PACE.closed_s)
-    config = ConnectorConfig(
-        Connection(bootstrap), (account,), app=child.group, pace=pace, instance=child.instance, session_timeout_ms=child.session_timeout_ms
-    )
+    config = ConnectorConfig(Connection(bootstrap), (account,), app=child.group, pace=pace, session_timeout_ms=child.session_timeout_ms)
     connector = Connector(config, AGENCIES)
     running = asyncio.create_task(connector.run())
     while not running.done() and connector.url.endswith(":0"):
