@@ -35,6 +35,8 @@ _event = msgspec.json.Decoder(Event)
 _counted = msgspec.msgpack.Decoder(Counted)
 _msgpack = msgspec.msgpack.Encoder()
 _json = msgspec.json.Encoder()
+_TOLD, _TOLD_BESIDE, _KEPT = b" " * 800, b" " * 80, b" " * 418
+"""What fills a counter's records up to the core's: 900 bytes of case-status, 80 of case-history and 445 of state an event."""
 
 read = _event.decode
 load = _counted.decode
@@ -96,3 +98,18 @@ class Counter:
 
     def poisoned(self, shared: None, key: bytes, state: Counted, record: Record, poison: Poison) -> Applied[Counted]:
         return Applied(state, (), None)
+
+
+class WideCounter(Counter):
+    """The counter with as many records and bytes an event as the core writes: what the engine costs where only the rules differ."""
+
+    def load(self, data: bytes, version: int) -> Counted:
+        return load(data[: -len(_KEPT)])
+
+    def dump(self, state: Counted) -> bytes:
+        return dump(state) + _KEPT
+
+    def apply(self, shared: None, key: bytes, state: Counted | None, event: Event, record: Record) -> Applied[Counted]:
+        after, told = count(state, event)
+        outputs = (Output(OUT_TOPIC, key, told + _TOLD, record.timestamp_ms), Output(OUT_TOPIC, key, _TOLD_BESIDE, record.timestamp_ms))
+        return Applied(after, outputs, None)

@@ -6,7 +6,7 @@ from typing import Final
 
 from aiokafka.admin import AIOKafkaAdminClient, NewTopic
 
-from bench.counting import OUT_TOPIC
+from bench.counting import OUT_TOPIC, Counter, WideCounter
 from schemas.policy import Policy
 from streams.engine.cluster import Connection
 from streams.engine.config import EngineConfig
@@ -39,6 +39,11 @@ class _Core(EscalationProcessor):
 def core_processor(begin: Callable[[], None]) -> EscalationProcessor:
     """The rules with a policy that counts for every tenant."""
     return _Core(begin)
+
+
+def counter_processor(name: str, begin: Callable[[], None]) -> Counter:
+    """`counter`, or `wide counter`."""
+    return {"counter": Counter, "wide counter": WideCounter}[name](begin)
 
 
 def core_config(bootstrap: str, state_folder: Path | None) -> EngineConfig:

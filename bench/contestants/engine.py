@@ -11,8 +11,7 @@ from typing import Any
 
 import uvloop
 
-from bench.counting import Counter
-from bench.layout import core_config, core_processor, counter_config
+from bench.layout import core_config, core_processor, counter_config, counter_processor
 from bench.measuring import Run, cpu_s, settings, tell
 from streams.engine.engine import Engine
 from streams.engine.limits import GC_THRESHOLDS
@@ -26,7 +25,7 @@ def engine(asked: dict[str, Any], run: Run) -> Engine[Any, Any, Any]:
     folder = Path(asked["state_folder"]) if asked.get("state_folder") else None
     if asked["processor"] == "core":
         return Engine(core_config(asked["bootstrap"], folder), core_processor(run.begin))
-    return Engine(counter_config(asked["bootstrap"], asked["app"], folder), Counter(run.begin))
+    return Engine(counter_config(asked["bootstrap"], asked["app"], folder), counter_processor(asked["processor"], run.begin))
 
 
 async def main() -> None:

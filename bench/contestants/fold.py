@@ -4,8 +4,7 @@ this is taken away is what exactly-once processing costs."""
 import gc
 from typing import Any
 
-from bench.counting import Counter
-from bench.layout import COUNTER_INPUT, core_processor
+from bench.layout import COUNTER_INPUT, core_processor, counter_processor
 from bench.measuring import Run, settings
 from bench.workload import counted, lives
 from streams.engine.limits import GC_THRESHOLDS
@@ -15,9 +14,10 @@ from streams.engine.protocol import Keyed, Record
 def main() -> None:
     asked, run = settings(), Run()
     size = asked["events"], asked["contracts"]
-    made = lives(*size) if asked["processor"] == "core" else counted(COUNTER_INPUT, *size)
+    core = asked["processor"] == "core"
+    made = lives(*size) if core else counted(COUNTER_INPUT, *size)
     records = [Record(event.topic, 0, number, event.timestamp_ms, event.key, event.value) for number, event in enumerate(made)]
-    processor: Any = core_processor(run.begin) if asked["processor"] == "core" else Counter(run.begin)
+    processor: Any = core_processor(run.begin) if core else counter_processor(asked["processor"], run.begin)
     shared, states = processor.initial_shared(), dict[bytes, Any]()
     for record in records:
         decoded = processor.decode(record)
