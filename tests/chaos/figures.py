@@ -34,6 +34,10 @@ class Figures:
         wanted = labels.items()
         return int(sum(value for (found, has), value in self._samples.items() if found == f"mahnlauf_{name}" and wanted <= set(has)))
 
+    def labels(self, name: str, label: str) -> set[str]:
+        """The values that `label` has in the samples of `mahnlauf_<name>`."""
+        return {dict(has)[label] for found, has in self._samples if found == f"mahnlauf_{name}"}
+
     def transactions(self) -> str:
         """Committed, aborted and fenced, in words."""
         return ", ".join(f"{self.total('transactions_total', outcome=outcome)} {outcome}" for outcome in ("committed", "aborted", "fenced"))

@@ -23,7 +23,7 @@ from streams.engine.protocol import Output
 from streams.replay import Replayed, clock_ticked
 from tests.chaos.cases import TICK, Cases, Slice
 from tests.chaos.figures import Figures
-from tests.chaos.markers import aborted
+from tests.chaos.markers import aborted, epochs
 from tests.chaos.process import ROOT, Worker
 
 PARTITIONS = 8
@@ -187,6 +187,10 @@ class House:
     def aborted(self) -> int:
         """How many transactions of workers the brokers have aborted (of those that had got as far as the journal)."""
         return asyncio.run(aborted(self.connection, topics.JOURNAL))
+
+    def epochs(self) -> dict[int, list[int]]:
+        """Of each partition, the epoch of whoever wrote each transaction, in the order of the journal."""
+        return asyncio.run(epochs(self.connection, topics.JOURNAL))
 
     def _environment(self) -> dict[str, str]:
         ours = {name: value for name, value in os.environ.items() if not name.startswith("MAHNLAUF_")}

@@ -1,4 +1,7 @@
-"""What became of transactions, as the log itself tells: the markers that brokers write behind them."""
+"""What became of transactions, as the log itself tells: the markers that brokers write behind them, and the epoch of who wrote them."""
+
+from collections.abc import AsyncIterator
+from typing import Any
 
 from aiokafka.protocol.fetch import FetchRequest
 from aiokafka.record.control_record import ABORT_MARKER, ControlRecord
@@ -21,10 +24,30 @@ async def aborted(connection: Connection, topic: str) -> int:
         await cluster.stop()
 
 
+async def epochs(connection: Connection, topic: str) -> dict[int, list[int]]:
+    """By partition, the producer's epoch of each batch of records in the order of the log. Taking a partition raises it (that is what
+    fences); so a batch of a lower one behind a batch of a higher one was written by an owner that had been replaced."""
+    cluster = Cluster(connection, "chaos")
+    await cluster.start()
+    try:
+        await cluster.watch([topic])
+        numbers = range(await cluster.partitions(topic))
+        return {
+            number: [batch.producer_epoch async for batch in _batches(cluster, topic, number) if not batch.is_control_batch]
+            for number in numbers
+        }
+    finally:
+        await cluster.stop()
+
+
 async def _aborted(cluster: Cluster, topic: str, partition: int) -> int:
+    markers = [batch async for batch in _batches(cluster, topic, partition) if batch.is_control_batch]
+    return sum(ControlRecord.parse(next(marker).key) == ABORT_MARKER for marker in markers)
+
+
+async def _batches(cluster: Cluster, topic: str, partition: int) -> AsyncIterator[Any]:
     end = (await cluster.high_watermarks([topic], partition))[topic]
     position = (await cluster.log_starts([topic], partition))[topic]
-    count = 0
     while position < end:
         request = FetchRequest(_MAX_WAIT_MS, 1, _MAX_BYTES, READ_UNCOMMITTED, [(topic, [(partition, position, _MAX_BYTES)])])
         answer = await cluster.client.send(cluster.leader(topic, partition), request)
@@ -32,7 +55,6 @@ async def _aborted(cluster: Cluster, topic: str, partition: int) -> int:
         batches = MemoryRecords(part[-1])
         while batches.has_next():
             batch = batches.next_batch()
-            if batch.is_control_batch and batch.base_offset >= position:
-                count += ControlRecord.parse(next(batch).key) == ABORT_MARKER
+            if batch.base_offset >= position:
+                yield batch
             position = max(position, batch.next_offset)
-    return count
