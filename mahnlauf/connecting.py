@@ -5,9 +5,10 @@ import ssl
 from pathlib import Path
 from typing import Any
 
+from connectors.delivery.sealing import Key, Keys, KeyUnusable
 from mahnlauf.broker import background
 from mahnlauf.failures import BadInput, ClusterWrong
-from mahnlauf.settings import Kafka
+from mahnlauf.settings import Encryption, Kafka
 from streams.engine.cluster import Connection
 
 
@@ -68,3 +69,31 @@ def secret(name: str, file: Path | None, variable: str | None) -> str:
     if variable not in os.environ:
         raise BadInput(f"{name}_variable = {variable}: there is no such environment variable")
     return os.environ[variable]
+
+
+def keys(encryption: Encryption) -> Keys:
+    """The keys that settings point to, the writing one first; none where settings name none. Raises BadInput."""
+    found = []
+    for name, file, variable in (
+        ("encryption.key", encryption.key_file, encryption.key_variable),
+        ("encryption.old_key", encryption.old_key_file, encryption.old_key_variable),
+    ):
+        if file is not None or variable is not None:
+            try:
+                found.append(Key.parse(secret(name, file, variable)))
+            except KeyUnusable as error:
+                raise BadInput(f"{name}: {error}; mahnlauf keys new FILE makes one") from error
+        elif not found:
+            return Keys()
+    return Keys(found)
+
+
+def needed_keys(encryption: Encryption) -> Keys:
+    """As `keys`, for what can't be done without. Raises BadInput."""
+    found = keys(encryption)
+    if not found:
+        raise BadInput(
+            "no key is named to seal with: mahnlauf keys new FILE makes one; name it as encryption.key_file in mahnlauf.toml, or its "
+            "variable as encryption.key_variable"
+        )
+    return found

@@ -86,7 +86,7 @@ class Connector(Section):
 
 
 class Account(Section):
-    """One set of credentials at one agency: `[[accounts]]`, one each."""
+    """One set of credentials at one agency: `[[accounts]]`, one each. An account of the same name on `agency.accounts` wins."""
 
     tenant: Annotated[str, Field(pattern=r"^[^/\s]+$")]
     account: Annotated[str, Field(pattern=r"^[^/\s]+$")]
@@ -100,6 +100,15 @@ class Account(Section):
     per_second: Annotated[float, Field(gt=0)] = 20.0
     paused: str = ""
     """A reason for which nothing is sent now; empty: none."""
+
+
+class Encryption(Section):
+    """Where the key is that seals secrets and free text on Kafka (`mahnlauf keys`), and, while it is being changed, the one before it."""
+
+    key_file: Path | None = None
+    key_variable: str | None = None
+    old_key_file: Path | None = None
+    old_key_variable: str | None = None
 
 
 class Log(Section):
@@ -118,6 +127,7 @@ class Settings(BaseSettings):
     kafka: Kafka = Kafka()
     worker: Worker = Field(default_factory=Worker)
     connector: Connector = Field(default_factory=Connector)
+    encryption: Encryption = Encryption()
     log: Log = Log()
     accounts: tuple[Account, ...] = ()
 
@@ -195,6 +205,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "kafka": Kafka,
     "worker": Worker,
     "connector": Connector,
+    "encryption": Encryption,
     "log": Log,
     "accounts": Account,
 }

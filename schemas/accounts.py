@@ -1,6 +1,6 @@
 """Who the creditor is and how to reach an agency: tenants and agency accounts (`events.md`, Configuration topics)."""
 
-from typing import Annotated, Literal
+from typing import Literal
 
 from pydantic import Field
 
@@ -35,5 +35,5 @@ class AgencyAccount(Value):
     agency: Name
     mode: Literal["test", "live"]
     customer_id: Name
-    settings: Annotated[dict[str, str], Field(default_factory=dict)]
+    settings: dict[str, str] = Field(default_factory=dict)
     secret: Text | None = None

@@ -16,6 +16,8 @@ from schemas.debtors import DebtorDescribedData
 REQUESTS_AT_ONCE: Final = 16
 """Requests under way on one account, as many as one client may fairly make. An adapter has a connection for each: a request that waited
 for one would wait after its intent was committed."""
+PER_SECOND_DEFAULT: Final = 20.0
+"""Requests, where nobody has said what the agency allows."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +39,8 @@ class Capabilities:
 class AccountConfig:
     """One agency account of a tenant, as settings tell it. `url`: the agency's address for this mode. `per_second`: requests at most.
 
-    `paused`: a reason for which nothing is sent now and what should go is parked; empty: none.
+    `paused`: a reason for which nothing is sent now and what should go is parked; empty: none. `webhook_secret`: by which the agency signs
+    what it tells; empty: it tells nothing by itself.
     """
 
     tenant: str
@@ -47,8 +50,9 @@ class AccountConfig:
     url: str
     customer_number: str
     authentication_code: str = field(repr=False)
-    per_second: float = 20.0
+    per_second: float = PER_SECOND_DEFAULT
     paused: str = ""
+    webhook_secret: str = field(default="", repr=False)
 
     @property
     def key(self) -> str:

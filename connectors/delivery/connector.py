@@ -10,10 +10,11 @@ another, or by itself, from what stands on Kafka.
 
 import asyncio
 import logging
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
+from connectors.delivery.accounts import Accounts
 from connectors.delivery.agency import AccountConfig, OpenAgency
 from connectors.delivery.calendar import Calendar
 from connectors.delivery.debtors import Debtors
@@ -23,12 +24,15 @@ from connectors.delivery.owner import AccountOwner, Pace
 from connectors.delivery.pages import Pages
 from connectors.delivery.partition import INPUTS, Partition, Surroundings
 from connectors.delivery.replies import moment
+from connectors.delivery.sealing import Keys
 from connectors.web import WebServer
 from schemas import topics
+from schemas.accounts import AgencyAccount
 from streams.engine.cluster import Cluster, Connection
 from streams.engine.deadletter import of_exception
 from streams.engine.errors import EngineError, Fenced, RecordTooLarge, Stopped, TransactionFailed, Unreachable
 from streams.engine.group import Group
+from streams.engine.placing import partition_of
 
 log = logging.getLogger(__name__)
 
@@ -50,11 +54,16 @@ class ConfigError(ValueError):
 class ConnectorConfig:
     """`app` names the group and the transactional ids. `host` and `port` of the status pages; port 0 takes a free one.
 
+    `accounts` count where `agency.accounts` does not name the same; `keys` open what is sealed there, and `url_of` says where the agency of
+    such an account is, or raises ValueError that says why it may not be used.
+
     `instance` makes the membership static: a restart within the session timeout goes on at once with the same partitions.
     """
 
     connection: Connection
-    accounts: tuple[AccountConfig, ...]
+    accounts: tuple[AccountConfig, ...] = ()
+    keys: Keys = field(default_factory=Keys)
+    url_of: Callable[[AgencyAccount], str] = lambda account: _no_url()
     app: str = "mahnlauf-connector"
     host: str = "127.0.0.1"
     port: int = 0
@@ -71,7 +80,8 @@ class Connector:
         self.config = config
         self.metrics = Metrics()
         self._agencies = agencies
-        self._accounts = _by_key(config.accounts, agencies)
+        self._given = _by_key(config.accounts, agencies)
+        self._stale: asyncio.Queue[str] = asyncio.Queue()
         self._server = WebServer(Pages(self).app(), config.host, config.port)
         self._stopped = asyncio.Event()
         self._held: dict[int, tuple[Partition, asyncio.Task[None]]] = {}
@@ -105,20 +115,24 @@ class Connector:
             await cluster.stop()
 
     async def _informed(self, cluster: Cluster) -> None:
-        debtors = Debtors(self.config.connection, self._client_id, await cluster.partitions(topics.DEBTORS))
+        config = self.config
+        debtors = Debtors(config.connection, self._client_id, await cluster.partitions(topics.DEBTORS))
         calendar = self._calendar = Calendar(cluster, self._day_moved)
+        accounts = Accounts(cluster, self._given, config.keys, config.url_of, self._usable, self._stale.put_nowait)
         await debtors.start()
         try:
             await calendar.start()
-            self._around = await self._surroundings(cluster, debtors, calendar)
+            await accounts.start()
+            self._around = await self._surroundings(cluster, debtors, calendar, accounts)
             async with asyncio.TaskGroup() as tasks:
-                following = [tasks.create_task(debtors.run()), tasks.create_task(calendar.run())]
+                following = [tasks.create_task(each) for each in (debtors.run(), calendar.run(), accounts.run(), self._reopen_stale())]
                 await debtors.caught_up()
                 self._debtors_read = True
                 await self._take_part()
                 for task in following:
                     task.cancel()
         finally:
+            await accounts.stop()
             await calendar.stop()
             await debtors.stop()
 
@@ -135,7 +149,7 @@ class Connector:
     def _client_id(self) -> str:
         return f"{self.config.app}@{self.address}"
 
-    async def _surroundings(self, cluster: Cluster, debtors: Debtors, calendar: Calendar) -> Surroundings:
+    async def _surroundings(self, cluster: Cluster, debtors: Debtors, calendar: Calendar, accounts: Accounts) -> Surroundings:
         config = self.config
         counts = {topic: await cluster.partitions(topic) for topic in (*INPUTS, topics.LEDGER, topics.REPLIES)}
         if len(set(counts.values())) > 1:
@@ -146,7 +160,7 @@ class Connector:
             group_id=config.app,
             client_id=self._client_id,
             partitions=counts[topics.OUTBOX],
-            accounts=self._accounts,
+            accounts=accounts.by_key,
             agencies=self._agencies,
             debtors=debtors,
             calendar=calendar,
@@ -207,6 +221,32 @@ class Connector:
         task = asyncio.create_task(self._own(number, partition), name=f"partition {number}")
         self._held[number] = (partition, task)
 
+    async def _reopen_stale(self) -> None:
+        """Take the partition of each account that was changed again: what is under way is finished first, with what it began with."""
+        while True:
+            key = await self._stale.get()
+            assert self._around is not None
+            number = partition_of(key.encode(), self._around.partitions)
+            if number in self._held and number not in self._halted:
+                await self._reopen(number)
+
+    async def _reopen(self, number: int) -> None:
+        partition, task = self._held[number]
+        try:
+            async with asyncio.timeout(self.config.stop_within_s):
+                await partition.drain()
+        except TimeoutError:
+            log.info("partition %d: what is under way is left; its agency is asked about it", number)
+        if self._still(number, task):
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+        if self._still(number, task):
+            self._take(number)
+
+    def _still(self, number: int, task: asyncio.Task[None]) -> bool:
+        """Whether the number is ours by this task: it may have been given up, or everything is being stopped."""
+        return number in self._held and self._held[number][1] is task and not self._stopped.is_set()
+
     async def _own(self, number: int, partition: Partition) -> None:
         """Run the partition, and take it again from its committed state after what can pass."""
         failures = tries = 0
@@ -253,6 +293,9 @@ class Connector:
         self._halted[number] = _told(error)
         self.metrics.halted.set(len(self._halted))
         log.critical("partition %d stands still: %s", number, _told(error))
+
+    def _usable(self, account: AccountConfig) -> None:
+        _refuse_unusable(account, self._agencies)
 
     def _day_moved(self) -> None:
         for owner in self.owners:
@@ -321,14 +364,22 @@ async def _read_feed(owner: AccountOwner) -> str:
 def _by_key(accounts: tuple[AccountConfig, ...], agencies: Mapping[str, OpenAgency]) -> dict[str, AccountConfig]:
     by_key: dict[str, AccountConfig] = {}
     for account in accounts:
-        if account.agency not in agencies:
-            raise ConfigError(f"account {account.key}: there is no agency {account.agency!r}; there are {', '.join(sorted(agencies))}")
-        if account.per_second <= 0:
-            raise ConfigError(f"account {account.key}: per_second must be more than 0")
+        _refuse_unusable(account, agencies)
         if account.key in by_key:
             raise ConfigError(f"account {account.key} stands there twice")
         by_key[account.key] = account
     return by_key
+
+
+def _refuse_unusable(account: AccountConfig, agencies: Mapping[str, OpenAgency]) -> None:
+    if account.agency not in agencies:
+        raise ConfigError(f"account {account.key}: there is no agency {account.agency!r}; there are {', '.join(sorted(agencies))}")
+    if account.per_second <= 0:
+        raise ConfigError(f"account {account.key}: per_second must be more than 0")
+
+
+def _no_url() -> NoReturn:
+    raise ConfigError("where its agency is was not said")
 
 
 def _told(error: Exception) -> str:

@@ -161,7 +161,7 @@ class Partition:
 
     def _own(self, account: AccountConfig, book: Book, tasks: asyncio.TaskGroup, stack: AsyncExitStack) -> AccountOwner:
         around = self._around
-        agency = around.agencies[account.agency](account) if account.key in around.accounts else Absent()
+        agency = around.agencies[account.agency](account) if account.agency in around.agencies else Absent()
         stack.push_async_callback(agency.close)
         owner = AccountOwner(account, agency, book, around.debtors, around.metrics, tasks, around.pace)
         self.owners[account.key] = owner

@@ -5,18 +5,21 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
-from typing import Any
+from typing import Any, Literal
 
 from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from connectors.agencies.atriga.client import Atriga
+from connectors.delivery import accounts as stored
 from connectors.delivery.agency import AccountConfig, OpenAgency
 from connectors.delivery.connector import Connector, ConnectorConfig
 from connectors.delivery.owner import Pace
 from connectors.delivery.replies import milliseconds
+from connectors.delivery.sealing import Keys
 from connectors.sandbox.app import Sandbox
 from schemas import codec, ids, topics
+from schemas.accounts import AgencyAccount
 from schemas.commands import CaseRecall, CaseRefresh, CaseReportPayment, CaseSubmit, CommandEvent
 from schemas.timers import ClockTicked
 from streams.engine.cluster import Connection
@@ -25,6 +28,7 @@ from tests.engine.kit import Publisher, eventually, make_topics, unique
 PARTITIONS = 4
 NEEDED = (
     *(topics.COMMANDS, topics.REPLIES, topics.OUTBOX, topics.LEDGER, topics.DEBTORS, topics.TIMERS, topics.INBOX),
+    topics.DEBTOR_KEYS,
     topics.dead_letters(topics.COMMANDS),
 )
 GROUP = "delivery-tests"
@@ -37,7 +41,10 @@ async def need_topics(bootstrap: str) -> None:
     admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
     await admin.start()
     missing = set(NEEDED) - set(await admin.list_topics())
+    configured = topics.ACCOUNTS in await admin.list_topics()
     await admin.close()
+    if not configured:
+        await make_topics(bootstrap, [topics.ACCOUNTS], 1)
     if missing:
         await make_topics(bootstrap, sorted(missing), PARTITIONS, {"max.message.bytes": str(topics.WRITTEN_BYTES_MAX)})
 
@@ -168,6 +175,17 @@ class Tenant:
         """How often each handover reached the agency, by id."""
         return {case.reference: case.submissions for _, case in self.sandbox.world.cases()}
 
+    async def configure(self, account: AgencyAccount | None, name: str = "main") -> None:
+        """What `mahnlauf accounts` would write of the tenant's account; None removes it."""
+        value = None if account is None else stored.encode(account)
+        await self._publisher.send(topics.ACCOUNTS, f"{self.name}/{name}".encode(), value, milliseconds(BEGINNING), partition=0)
+
+    def sealed(self, keys: Keys, code: str = "s3cret", mode: Literal["test", "live"] = "test", **settings: str) -> AgencyAccount:
+        """The tenant's account as it stands on the topic."""
+        told = {stored.PER_SECOND: "1000", **settings}
+        account = AgencyAccount(tenant=self.name, account="main", agency="atriga", mode=mode, customer_id="10001", settings=told)
+        return stored.with_secrets(account, {stored.CODE: code}, keys)
+
     async def _command(self, event_class: type[Any], contract: str, data: dict[str, Any], headers: Sequence[tuple[str, bytes]] = ()) -> str:
         handover_id = self.handover(contract)
         envelope = {**self._envelope(contract), "data": {"handover_id": handover_id, **data}}
@@ -193,9 +211,11 @@ async def running(
     agency: type[Atriga] = Atriga,
     group: str = GROUP,
     ready: bool = True,
+    keys: Keys | None = None,
 ) -> AsyncIterator[Connector]:
     """A connector in this process, ready, or only with its pages."""
-    config = ConnectorConfig(Connection(tenant.bootstrap), (tenant.account,) if accounts is None else accounts, app=group, pace=pace)
+    given = (tenant.account,) if accounts is None else accounts
+    config = ConnectorConfig(Connection(tenant.bootstrap), given, keys or Keys(), url_of=lambda _: tenant.sandbox.url, app=group, pace=pace)
     agencies: dict[str, OpenAgency] = {"atriga": lambda account: agency(account, answer_s=answer_s)}
     connector = Connector(config, agencies)
     task = asyncio.create_task(connector.run())

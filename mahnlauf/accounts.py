@@ -1,0 +1,146 @@
+"""Agency accounts of a cluster: reading and changing `agency.accounts`, and what settings say about where their agencies are.
+
+The topic is the truth. `[[accounts]]` of the settings count where the topic does not name the same, so that a first try needs no key.
+
+Every writer uses the same transactional id, so of two that change an account at the same time the second fences the first, which then
+begins anew with what the second has written.
+"""
+
+import asyncio
+import random
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from typing import Final
+
+from connectors.agencies.registry import AGENCIES
+from connectors.delivery import accounts
+from connectors.delivery.agency import AccountConfig
+from connectors.delivery.errors import AgencyError
+from connectors.delivery.sealing import Keys, SealBroken, key_id
+from mahnlauf import committed
+from mahnlauf.configuration import timestamp_ms
+from mahnlauf.connecting import secret
+from mahnlauf.failures import BadInput, ClusterWrong, CommandFailed
+from mahnlauf.settings import Account, Connector
+from schemas import topics
+from schemas.accounts import AgencyAccount
+from streams.engine.cluster import Connection
+from streams.engine.errors import Fenced, TransactionFailed
+from streams.engine.protocol import Output
+from streams.engine.transaction import TransactionalWriter
+
+TRANSACTIONAL_ID: Final = "mahnlauf-accounts"
+ATTEMPTS: Final = 20
+"""Each attempt that fails means that somebody else's succeeded or began: twenty in a row are not chance."""
+CHECK_WITHIN_S: Final = 30.0
+
+Change = Callable[[Mapping[str, AgencyAccount]], Mapping[str, AgencyAccount | None]]
+"""From all accounts by key to those that are to be written; None removes."""
+
+
+async def stored(connection: Connection) -> dict[str, AgencyAccount]:
+    """All accounts of the cluster by `<tenant>/<account>`, sorted. Raises ClusterWrong, EngineError."""
+    found: dict[str, AgencyAccount] = {}
+    for (_, partition), end in (await committed.ends(connection, await committed.places(connection, [topics.ACCOUNTS]))).items():
+        async for records in committed.read(connection, topics.ACCOUNTS, partition, end=end):
+            for record in records:
+                key = (record.key or b"").decode(errors="replace")
+                if record.value is None:
+                    found.pop(key, None)
+                else:
+                    found[key] = _read(key, record.value)
+    return dict(sorted(found.items()))
+
+
+async def change(connection: Connection, decide: Change) -> None:
+    """Write what `decide` makes of the accounts as they are, in one transaction, with nobody else in between. Raises ClusterWrong,
+    EngineError, and what `decide` raises."""
+    for attempt in range(ATTEMPTS):
+        writer = TransactionalWriter(connection, TRANSACTIONAL_ID, client_id=committed.CLIENT_ID)
+        try:
+            await writer.start()
+            changed = decide(await stored(connection))
+            if changed:
+                now_ms = timestamp_ms(datetime.now(UTC))
+                await writer.commit(
+                    Output(topics.ACCOUNTS, key.encode(), None if account is None else accounts.encode(account), now_ms)
+                    for key, account in changed.items()
+                )
+            return
+        except (Fenced, TransactionFailed):  # a broker that is fencing may answer with an error of its own
+            await asyncio.sleep(random.uniform(0, 0.1 * (attempt + 1)))
+        finally:
+            await writer.stop()
+    raise ClusterWrong(f"{topics.ACCOUNTS} could not be written {ATTEMPTS} times because others wrote at the same time; try again")
+
+
+def resealed(account: AgencyAccount, keys: Keys) -> AgencyAccount | None:
+    """The account sealed with the key that writes; None: it is already. Raises SealBroken."""
+    if account.secret is None or key_id(account.secret) == keys.writing:
+        return None
+    return accounts.with_secrets(account, accounts.secrets_of(account, keys), keys)
+
+
+async def check(account: AccountConfig) -> None:
+    """Ask the agency whether it knows the credentials, and whether they are of the account's mode. Raises CommandFailed."""
+    agency = AGENCIES[account.agency](account)
+    try:
+        async with asyncio.timeout(CHECK_WITHIN_S):
+            await agency.check()
+    except AgencyError as error:
+        raise CommandFailed(f"account {account.key}: {account.agency} refuses it: {error.reason} ({error})") from None
+    except TimeoutError:
+        raise CommandFailed(f"account {account.key}: {account.agency} did not answer within {CHECK_WITHIN_S:.0f} s") from None
+    finally:
+        await agency.close()
+
+
+def opened(account: AgencyAccount, keys: Keys, connector: Connector) -> AccountConfig:
+    """The account as its adapter takes it. Raises BadInput."""
+    try:
+        return accounts.config_of(account, keys, url_of(account, connector))
+    except (SealBroken, ValueError) as error:
+        raise BadInput(f"account {account.tenant}/{account.account}: {error}") from None
+
+
+def of_file(account: Account, connector: Connector) -> AccountConfig:
+    """An account of `[[accounts]]`. Raises BadInput."""
+    name = f"accounts ({account.tenant}/{account.account})"
+    try:
+        url = _url(account.mode, account.url, connector)
+    except ValueError as error:
+        raise BadInput(f"{name}: {error}") from None
+    return AccountConfig(
+        account.tenant,
+        account.account,
+        account.agency,
+        account.mode,
+        url,
+        account.customer_number,
+        secret(f"{name}: secret", account.secret_file, account.secret_variable),
+        account.per_second,
+        account.paused,
+    )
+
+
+def url_of(account: AgencyAccount, connector: Connector) -> str:
+    """Where the account's agency is. Raises ValueError that says why it may not be asked."""
+    return _url(account.mode, account.settings.get(accounts.URL), connector)
+
+
+def _url(mode: str, url: str | None, connector: Connector) -> str:
+    """Test and live never mix: a live credential does not even go to the sandbox."""
+    if connector.hosts == "sandbox":
+        if mode == "live":
+            raise ValueError('its mode is live, and connector.hosts is "sandbox": live credentials go nowhere but to the live agency')
+        return connector.sandbox_url
+    if url is None:
+        raise ValueError("url is missing, and connector.hosts is live")
+    return url
+
+
+def _read(key: str, value: bytes) -> AgencyAccount:
+    try:
+        return accounts.decode(value)
+    except ValueError as error:
+        raise ClusterWrong(f"{topics.ACCOUNTS}: {key} cannot be read by this release: {error}") from None

@@ -1,0 +1,162 @@
+"""mahnlauf accounts and keys as a person calls them; and a planted secret is found in nothing that a run leaves behind."""
+
+import json
+import os
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from connectors.delivery.sealing import Key
+from mahnlauf.broker.ports import choose_port
+from schemas.topics import TOPICS
+from tests.engine.kit import read_all
+
+SECRET = "pl4nted-s3cret-of-acme"
+SECOND = "an0ther-pl4nted-s3cret"
+
+
+@pytest.fixture
+def run(own_kafka: str, tmp_path: Path) -> Iterator["Run"]:
+    runs = Run(own_kafka, tmp_path)
+    try:
+        yield runs
+    finally:
+        runs.stop()
+
+
+class Run:
+    """Calls `mahnlauf` against a cluster, and keeps everything that was said."""
+
+    def __init__(self, bootstrap: str, folder: Path) -> None:
+        self.folder = folder
+        self.port = choose_port(None)
+        self.said: list[str] = []
+        self._running: list[subprocess.Popen[str]] = []
+        self._env = {
+            **{name: value for name, value in os.environ.items() if not name.startswith("MAHNLAUF_")},
+            "MAHNLAUF_KAFKA__BOOTSTRAP": bootstrap,
+            "MAHNLAUF_STATE": str(folder / "state"),
+            "MAHNLAUF_CONNECTOR__SANDBOX_URL": f"http://127.0.0.1:{self.port}",
+            "MAHNLAUF_CONNECTOR__PORT": "0",
+            "COLUMNS": "160",
+        }
+
+    def key(self, name: str, old: str | None = None) -> None:
+        """Use the key in this file, and `old` to read with."""
+        self._env["MAHNLAUF_ENCRYPTION__KEY_FILE"] = str(self.folder / name)
+        self._env.pop("MAHNLAUF_ENCRYPTION__OLD_KEY_FILE", None)
+        if old is not None:
+            self._env["MAHNLAUF_ENCRYPTION__OLD_KEY_FILE"] = str(self.folder / old)
+
+    def __call__(self, *words: str, secret: str = "") -> "subprocess.CompletedProcess[str]":
+        command = [sys.executable, "-m", "mahnlauf", *words]
+        done = subprocess.run(
+            command, cwd=self.folder, env=self._env, input=secret + "\n", capture_output=True, text=True, check=False, timeout=100
+        )
+        self.said += [done.stdout, done.stderr, " ".join(words)]
+        return done
+
+    def start(self, *words: str, until: str) -> None:
+        """A process that goes on, once it has said `until`."""
+        command = [sys.executable, "-m", "mahnlauf", *words]
+        running = subprocess.Popen(
+            command, cwd=self.folder, env=self._env, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, stdin=subprocess.DEVNULL, text=True
+        )
+        self._running.append(running)
+        met = threading.Event()
+
+        def listen() -> None:
+            assert running.stdout is not None
+            for line in running.stdout:
+                self.said.append(line)
+                if until in line:
+                    met.set()
+
+        threading.Thread(target=listen, daemon=True).start()
+        assert met.wait(60), (until, self.said[-5:])
+
+    def heard(self, words: str, within_s: float = 60.0) -> bool:
+        """Whether one of the processes says this."""
+        deadline = threading.Event()
+        for _ in range(int(within_s / 0.1)):
+            if any(words in said for said in self.said):
+                return True
+            deadline.wait(0.1)
+        return False
+
+    def stop(self) -> None:
+        for running in self._running:
+            running.terminate()
+        for running in self._running:
+            running.wait(30)
+
+
+@pytest.mark.timeout(300)
+async def test_an_account_from_adding_to_removing_and_nothing_tells_its_secret(run: Run, own_kafka: str) -> None:
+    assert run("topics", "create", "--partitions", "2").returncode == 0
+    run.start("sandbox", "--port", str(run.port), until="listens on")
+    add = ("accounts", "add", "acme/main", "--agency", "atriga", "--customer-id", "4711")
+    done = run(*add, secret=SECRET)
+    assert (done.returncode, "no key is named to seal with" in done.stderr) == (2, True)
+
+    assert run("keys", "new", "first.key").returncode == 0
+    assert (run.folder / "first.key").stat().st_mode & 0o077 == 0
+    assert run("keys", "new", "first.key").returncode == 2
+    run.key("first.key")
+    done = run(*add, secret=SECRET)
+    assert (done.returncode, done.stdout) == (0, "account acme/main added: atriga, test\n"), done.stderr
+    assert "there is an account acme/main already" in run(*add, secret=SECRET).stderr
+    done = run(*add, "--mode", "live", "--replace", secret=SECRET)
+    assert (done.returncode, "live credentials go nowhere but to the live agency" in done.stderr) == (2, True)
+    run.start("connector", until="acme/main: read from agency.accounts")
+
+    [listed] = json.loads(run("accounts", "list", "--json").stdout)
+    first = Key.parse((run.folder / "first.key").read_text())
+    assert (listed["name"], listed["agency"], listed["mode"], listed["key"]) == ("acme/main", "atriga", "test", first.id)
+    assert "acme/main: atriga knows it, test" in run("accounts", "validate").stdout
+
+    assert run("keys", "new", "second.key").returncode == 0
+    run.key("second.key")
+    assert run("keys", "reseal").returncode == 1  # the key before it is not at hand
+    run.key("second.key", old="first.key")
+    assert run("keys", "reseal").stdout.startswith("1 accounts sealed anew")
+    run.key("second.key")
+    assert run("accounts", "rotate", "acme/main", secret=SECOND).returncode == 0
+    assert "acme/main: atriga knows it, test" in run("accounts", "validate", "acme/main").stdout
+    assert run.heard("stands still: secret_sealed")  # the connector that was started with the first key alone says so
+    assert run("accounts", "remove", "acme/main").returncode == 0
+    assert run.heard("acme/main: removed")
+    assert json.loads(run("accounts", "list", "--json").stdout) == []
+    run.stop()
+
+    left = [*run.said, *(path.read_text(errors="replace") for path in run.folder.rglob("*") if path.is_file())]
+    for topic in TOPICS:
+        left += [repr(record) for record in await read_all(own_kafka, topic.name)]
+    found = [text for text in left if SECRET in text or SECOND in text]
+    assert found == []
+    assert any('"acme"' in text and "v1." in text for text in left)  # what was looked through does hold the account
+
+
+@pytest.mark.parametrize(
+    ("words", "code", "told"),
+    [
+        (("accounts", "add", "acme", "--agency", "atriga", "--customer-id", "1"), 2, "'acme' is no TENANT/ACCOUNT"),
+        (("accounts", "add", "a/b", "--agency", "nobody", "--customer-id", "1"), 2, "there is no agency 'nobody'"),
+        (("accounts", "add", "a/b", "--agency", "atriga", "--customer-id", "1", "--mode", "prod"), 2, "--mode is test or live"),
+        (("accounts", "remove", "a/b"), 2, "there is no account a/b"),
+        (("accounts", "rotate", "a/b"), 2, "there is no account a/b"),
+        (("accounts", "validate", "a/b"), 2, "there is no account a/b"),
+    ],
+)
+def test_what_cannot_be_done_is_said(run: Run, words: tuple[str, ...], code: int, told: str) -> None:
+    run("topics", "create", "--partitions", "2")
+    run("keys", "new", "a.key")
+    run.key("a.key")
+    done: Any = run(*words, secret=SECRET)
+    assert (done.returncode, told in done.stderr) == (code, True), done.stderr
+    assert SECRET not in done.stderr
