@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Final
 
-from connectors.agencies.registry import AGENCIES
+from connectors.agencies.registry import AGENCIES, SANDBOX_PATHS
 from connectors.delivery import accounts
 from connectors.delivery.agency import AccountConfig
 from connectors.delivery.errors import AgencyError
@@ -107,7 +107,7 @@ def of_file(account: Account, connector: Connector) -> AccountConfig:
     """An account of `[[accounts]]`. Raises BadInput."""
     name = f"accounts ({account.tenant}/{account.account})"
     try:
-        url = _url(account.mode, account.url, connector)
+        url = _url(account.agency, account.mode, account.url, connector)
     except ValueError as error:
         raise BadInput(f"{name}: {error}") from None
     return AccountConfig(
@@ -125,15 +125,15 @@ def of_file(account: Account, connector: Connector) -> AccountConfig:
 
 def url_of(account: AgencyAccount, connector: Connector) -> str:
     """Where the account's agency is. Raises ValueError that says why it may not be asked."""
-    return _url(account.mode, account.settings.get(accounts.URL), connector)
+    return _url(account.agency, account.mode, account.settings.get(accounts.URL), connector)
 
 
-def _url(mode: str, url: str | None, connector: Connector) -> str:
+def _url(agency: str, mode: str, url: str | None, connector: Connector) -> str:
     """Test and live never mix: a live credential does not even go to the sandbox."""
     if connector.hosts == "sandbox":
         if mode == "live":
             raise ValueError('its mode is live, and connector.hosts is "sandbox": live credentials go nowhere but to the live agency')
-        return connector.sandbox_url
+        return connector.sandbox_url.rstrip("/") + SANDBOX_PATHS.get(agency, "")
     if url is None:
         raise ValueError("url is missing, and connector.hosts is live")
     return url

@@ -4,6 +4,10 @@ from collections.abc import Mapping
 from typing import Final
 
 from connectors.agencies.atriga.client import Atriga
+from connectors.agencies.paywise.client import Paywise
 from connectors.delivery.agency import OpenAgency
 
-AGENCIES: Final[Mapping[str, OpenAgency]] = {"atriga": Atriga}
+AGENCIES: Final[Mapping[str, OpenAgency]] = {"atriga": Atriga, "paywise": Paywise}
+
+SANDBOX_PATHS: Final[Mapping[str, str]] = {"paywise": "/paywise"}
+"""Where an agency stands in `connectors/sandbox/`; one that is not named here stands at its root."""

@@ -20,12 +20,27 @@ PER_SECOND_DEFAULT: Final = 20.0
 """Requests, where nobody has said what the agency allows."""
 
 
+Ability: TypeAlias = Literal[
+    "recall", "report_payment", "messages", "questions", "documents", "monitoring", "refresh", "feed", "webhook", "validate"
+]
+_COMMAND_OF: Final[Mapping[str, str]] = {
+    "recall": "case.recall",
+    "report_payment": "case.report_payment",
+    "messages": "case.send_message",
+    "questions": "case.answer",
+    "monitoring": "case.monitor",
+    "refresh": "case.refresh",
+}
+
+
 @dataclass(frozen=True, slots=True)
 class Capabilities:
     """What an agency can do, as data.
 
     `commands`: the types of command it takes; `asks_by_reference`: it can be asked for a case by our handover id; `feed`: it tells changes
-    of all cases at once; `currencies`: None means any.
+    of all cases at once; `currencies`: None means any; `tells`: the types of reply it can bring besides statuses and payments; `webhook`:
+    it tells by webhook; `validates`: its credentials can be asked about; `feed_tells_all`: what the feed brings is all that asking for one
+    case would; `requests_a_call`: HTTP requests that one call of the adapter makes at most, all of which count towards the limit.
     """
 
     agency: str
@@ -33,6 +48,19 @@ class Capabilities:
     asks_by_reference: bool
     feed: bool
     currencies: frozenset[str] | None = None
+    tells: frozenset[str] = frozenset()
+    webhook: bool = False
+    validates: bool = True
+    feed_tells_all: bool = True
+    requests_a_call: int = 1
+
+    def can(self, ability: Ability) -> bool:
+        """Whether it has an ability, as a console asks before it shows a button."""
+        if ability in _COMMAND_OF:
+            return _COMMAND_OF[ability] in self.commands
+        if ability == "documents":
+            return "case.document_added" in self.tells
+        return {"feed": self.feed, "webhook": self.webhook, "validate": self.validates}[ability]
 
 
 @dataclass(frozen=True, slots=True)
@@ -131,6 +159,16 @@ class Closed:
 
 
 @dataclass(frozen=True, slots=True)
+class DocumentAdded:
+    """`link` leads to it at the agency; it is never fetched unasked. `kind` is the agency's own word."""
+
+    type: ClassVar[str] = "case.document_added"
+    document_id: str
+    kind: str
+    link: str
+
+
+@dataclass(frozen=True, slots=True)
 class Unmapped:
     """Something the agency said that has no meaning here yet; kept for a person, without person data. `why` names the field."""
 
@@ -139,7 +177,7 @@ class Unmapped:
     raw: Mapping[str, Any] = field(repr=False)
 
 
-What: TypeAlias = Passed | Accepted | Rejected | PhaseChanged | PaymentReceived | Closed | Unmapped
+What: TypeAlias = Passed | Accepted | Rejected | PhaseChanged | PaymentReceived | Closed | DocumentAdded | Unmapped
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,12 +207,13 @@ class CaseView:
 @dataclass(frozen=True, slots=True)
 class ChangePage:
     """A page of the feed. `cursor` is where the next one begins; `more`: there is a next one already; `unreadable`: rows that belong to no
-    case, without person data."""
+    case, without person data; `touched`: where the feed only names what changed, the cases to look at, as `view` takes them."""
 
     changes: tuple[Change, ...]
     cursor: str
     more: bool
     unreadable: tuple[Mapping[str, Any], ...] = ()
+    touched: tuple[str, ...] = ()
 
 
 class Agency(Protocol):
@@ -183,7 +222,7 @@ class Agency(Protocol):
     capabilities: Capabilities
 
     async def check(self) -> None:
-        """Whether the credentials are known. Raises CredentialsRefused."""
+        """Whether the credentials are known, and are of the account's mode. Raises CredentialsRefused, ModeMismatch."""
 
     async def submit(self, submission: Submission) -> CaseView:
         """Hand a case over. Raises SubmissionRejected, and ResultUnknown where it may have been taken all the same."""
@@ -192,7 +231,7 @@ class Agency(Protocol):
         """The case with our handover id, or None if the agency has none."""
 
     async def view(self, case_id: str) -> CaseView:
-        """The case as it stands."""
+        """The case as it stands; `case_id` is one of ours, or one of a page's `touched`."""
 
     async def recall(self, case_id: str, key: str, reason: str) -> None:
         """Take the case back. Raises CaseEnded if it is closed."""

@@ -53,12 +53,24 @@ class CredentialsRefused(AgencyError):
     reason = "credentials_refused"
 
 
+class ModeMismatch(CredentialsRefused):
+    """The account's credentials are of the other mode, or its mode has another address: nothing goes, not even as a try."""
+
+    reason = "mode_mismatch"
+
+
 @dataclass(frozen=True, slots=True)
 class Reason:
-    """Why an agency takes no case: a code of ours, and the agency's own where ours is `other`."""
+    """Why an agency takes no case: a code of ours, the agency's own where ours is `other`, and the `field` that is to be mended."""
 
     code: str
     agency_code: str | None = None
+    field: str | None = None
+
+    @property
+    def text(self) -> str | None:
+        """What a person is told besides the code: the field, the agency's own code."""
+        return ": ".join(part for part in (self.field, self.agency_code) if part) or None
 
 
 class SubmissionRejected(AgencyError):
@@ -67,7 +79,7 @@ class SubmissionRejected(AgencyError):
     reason = "rejected"
 
     def __init__(self, reasons: tuple[Reason, ...]) -> None:
-        super().__init__(", ".join(reason.agency_code or reason.code for reason in reasons))
+        super().__init__(", ".join(reason.text or reason.code for reason in reasons))
         self.reasons = reasons
 
 

@@ -8,11 +8,12 @@ import asyncio
 import json
 import logging
 from collections.abc import Mapping
+from dataclasses import replace
 from functools import partial
 from typing import Any, Final
 
 from connectors.delivery import ledger, replies
-from connectors.delivery.agency import Agency, Change, ChangePage, Unmapped
+from connectors.delivery.agency import Agency, CaseView, Change, ChangePage, Unmapped
 from connectors.delivery.book import Book, Edit, Entry
 from connectors.delivery.errors import AgencyError, Unavailable
 from connectors.delivery.gate import Gate
@@ -78,7 +79,7 @@ class Feed:
         async with self._asking:
             more = True
             while more:
-                page = await self._page()
+                page = await self._looked_at(await self._page())
                 if page.changes or page.unreadable or page.cursor != self.cursor:
                     await self._book.write(self._entry(page))
                 more = page.more
@@ -101,6 +102,34 @@ class Feed:
         self._gate.passed()
         self._metrics.requests.labels(self._name, "changes", "ok").inc()
         return page
+
+    async def _looked_at(self, page: ChangePage) -> ChangePage:
+        """The page with what its touched cases tell. Ids of changes are the same whenever they are told, so looking twice does no harm."""
+        if not page.touched:
+            return page
+        told = await asyncio.gather(*(self._view(case) for case in dict.fromkeys(page.touched)), return_exceptions=True)
+        for failure in told:
+            if isinstance(failure, BaseException):
+                raise failure
+        unreadable = [view for view in told if isinstance(view, Mapping)]
+        changes = [change for view in told if isinstance(view, CaseView) for change in view.changes]
+        return replace(page, changes=(*page.changes, *changes), unreadable=(*page.unreadable, *unreadable), touched=())
+
+    async def _view(self, case: str) -> CaseView | Mapping[str, Any]:
+        """A case, or what is kept of one that can't be asked for. Raises AgencyError where it may be otherwise later."""
+        async with self._gate.turn():
+            try:
+                view = await self._agency.view(case)
+            except AgencyError as error:
+                self._metrics.requests.labels(self._name, "view", error.reason).inc()
+                if not error.again:
+                    self._gate.passed()
+                    return {"touched": case, "error": error.reason}
+                self._gate.failed(error)
+                raise
+        self._gate.passed()
+        self._metrics.requests.labels(self._name, "view", "ok").inc()
+        return view
 
     def _entry(self, page: ChangePage) -> Entry:
         edits: list[Edit] = []

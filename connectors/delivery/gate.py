@@ -24,10 +24,15 @@ RATE_LIMITED_S: Final = 5.0
 
 
 class Gate:
-    """One account's gate. `clock` gives monotonic seconds; `per_second` requests at most; `shut` is the reason why nothing goes at all."""
+    """One account's gate. `clock` gives monotonic seconds; `per_second` requests at most, of which a turn makes `requests_a_turn`;
+    `shut` is the reason why nothing goes at all."""
 
-    def __init__(self, per_second: float, *, shut: str = "", clock: Callable[[], float], closed_s: float = CLOSED_S) -> None:
-        self._limiter = AsyncLimiter(max(per_second, 1.0), max(1.0, 1.0 / per_second))
+    def __init__(
+        self, per_second: float, *, shut: str = "", clock: Callable[[], float], closed_s: float = CLOSED_S, requests_a_turn: int = 1
+    ) -> None:
+        burst = max(per_second, float(requests_a_turn))
+        self._limiter = AsyncLimiter(burst, burst / per_second)
+        self._requests_a_turn = requests_a_turn
         self._places = asyncio.Semaphore(REQUESTS_AT_ONCE)
         self._shut = shut
         self._closed_s = closed_s
@@ -50,7 +55,8 @@ class Gate:
     @asynccontextmanager
     async def turn(self) -> AsyncIterator[None]:
         """Wait until one request may go at once; it has its place until the end."""
-        async with self._places, self._limiter:
+        async with self._places:
+            await self._limiter.acquire(self._requests_a_turn)
             yield
 
     def passed(self) -> None:

@@ -71,7 +71,8 @@ class AccountOwner:
         self._tasks = tasks
         self._pace = pace
         self._clock: Callable[[], float] = asyncio.get_running_loop().time
-        self.gate = Gate(account.per_second, shut=account.paused, clock=self._clock, closed_s=pace.closed_s)
+        at_once = agency.capabilities.requests_a_call
+        self.gate = Gate(account.per_second, shut=account.paused, clock=self._clock, closed_s=pace.closed_s, requests_a_turn=at_once)
         self.feed = Feed(agency, account.key, book, self.gate, metrics, pace.feed_interval_s)
         self._sender = Sender(agency, book, debtors, self.gate, metrics)
         self._lanes = Lanes(tasks, LANES_MAX)
@@ -151,7 +152,7 @@ class AccountOwner:
 
     def _answers_itself(self, command: CommandEvent) -> bool:
         """A feed that is caught up has told already whatever asking for one case could tell."""
-        return isinstance(command, CaseRefresh) and self.has_feed and self.feed.caught_up
+        return isinstance(command, CaseRefresh) and self._agency.capabilities.feed_tells_all and self.has_feed and self.feed.caught_up
 
     async def _park(self, job: Job, why: NotNow) -> None:
         command = job.command

@@ -12,7 +12,18 @@ from uuid import uuid5
 
 from pydantic import ValidationError
 
-from connectors.delivery.agency import Accepted, Change, Closed, Passed, PaymentReceived, PhaseChanged, Rejected, Unmapped, What
+from connectors.delivery.agency import (
+    Accepted,
+    Change,
+    Closed,
+    DocumentAdded,
+    Passed,
+    PaymentReceived,
+    PhaseChanged,
+    Rejected,
+    Unmapped,
+    What,
+)
 from connectors.delivery.errors import Reason
 from connectors.delivery.ledger import Handover
 from schemas import codec, topics
@@ -134,7 +145,7 @@ def _said(what: What, agency: str) -> dict[str, Any]:
 
 
 def _rejected(what: Rejected) -> dict[str, Any]:
-    return {"reasons": tuple({"code": reason.code, "text": _cut(reason.agency_code)} for reason in what.reasons[:REASONS_MAX])}
+    return {"reasons": tuple({"code": reason.code, "text": _cut(reason.text)} for reason in what.reasons[:REASONS_MAX])}
 
 
 def _cut(text: str | None) -> str | None:
@@ -150,4 +161,5 @@ _SAID: dict[type, Callable[[Any], dict[str, Any]]] = {
     PaymentReceived: _payment,
     PhaseChanged: asdict,
     Closed: asdict,
+    DocumentAdded: asdict,
 }

@@ -1,4 +1,5 @@
-"""The sandbox as a program: the agency's interface, and the pages by which people and tests direct it.
+"""The sandbox as a program: the agencies' interfaces (atriga at the root, paywise at /paywise), and the pages by which people and tests
+direct it.
 
 POST /clock {"now": "2026-01-05T12:00:00Z"}   move its days; what falls due until then happens
 GET  /clock                                   where they stand, and the feeds' last cursors
@@ -9,9 +10,9 @@ GET  /cases                                   every case with its reference and 
 """
 
 import asyncio
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, field
-from typing import Any, TypeVar
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ValidationError
 from starlette.applications import Starlette
@@ -20,8 +21,10 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from connectors.sandbox.atriga import AtrigaApi
-from connectors.sandbox.cases import ClockGoesBack, World
+from connectors.sandbox.cases import World
+from connectors.sandbox.days import ClockGoesBack, Days
 from connectors.sandbox.faults import Fault, Faults
+from connectors.sandbox.paywise.api import PaywiseApi
 from connectors.sandbox.story import Script
 from connectors.web import WebServer
 
@@ -38,19 +41,29 @@ class _Unreadable(Exception):
 
 @dataclass(frozen=True)
 class SandboxConfig:
-    """`codes`: authentication code by customer number; None lets every code in. `port` 0 takes a free one."""
+    """`codes`: authentication code by customer number, of which agencies without customer numbers know the codes alone; None lets every
+    code in. `port` 0 takes a free one."""
 
     host: str = "127.0.0.1"
     port: int = 8091
     codes: Mapping[str, str] | None = field(default=None, repr=False)
 
 
+class SandboxAgency(Protocol):
+    """One of the agencies: its interface, and what the pages tell of it."""
+
+    def routes(self) -> list[Route]: ...
+    def cases(self) -> list[dict[str, Any]]: ...
+    def cursors(self) -> dict[str, str]: ...
+
+
 class Direction:
     """The pages that direct the sandbox."""
 
-    def __init__(self, world: World, faults: Faults) -> None:
-        self._world = world
+    def __init__(self, days: Days, faults: Faults, agencies: Sequence[SandboxAgency]) -> None:
+        self._days = days
         self._faults = faults
+        self._agencies = agencies
 
     def routes(self) -> list[Route]:
         return [
@@ -65,19 +78,19 @@ class Direction:
         ]
 
     async def _clock(self, request: Request) -> Response:
-        cursors = {f"{book.customer}/{book.mode}": str(len(book.rows)) for book in self._world.books.values()}
-        return JSONResponse({"now": self._world.now.isoformat(), "cursors": cursors})
+        cursors = {name: cursor for agency in self._agencies for name, cursor in agency.cursors().items()}
+        return JSONResponse({"now": self._days.now.isoformat(), "cursors": cursors})
 
     async def _move(self, request: Request) -> Response:
         try:
-            self._world.advance((await _body(request, ClockIn)).now)
+            self._days.advance((await _body(request, ClockIn)).now)
         except ClockGoesBack as error:
             return JSONResponse({"code": "CLOCK_GOES_BACK", "message": str(error)}, 409)
         return await self._clock(request)
 
     async def _script(self, request: Request) -> Response:
-        self._world.scripts.append(await _body(request, Script))
-        return JSONResponse({"scripts": len(self._world.scripts)})
+        self._days.scripts.append(await _body(request, Script))
+        return JSONResponse({"scripts": len(self._days.scripts)})
 
     async def _show_faults(self, request: Request) -> Response:
         return JSONResponse(
@@ -97,14 +110,8 @@ class Direction:
         return await self._show_faults(request)
 
     async def _cases(self, request: Request) -> Response:
-        cases = [{"customer": book.customer, "mode": book.mode, **_told(case)} for book, case in self._world.cases()]
+        cases = [case for agency in self._agencies for case in agency.cases()]
         return JSONResponse({"count": len(cases), "cases": cases})
-
-
-def _told(case: Any) -> dict[str, Any]:
-    told = asdict(case)
-    told["received_at"] = case.received_at.isoformat()
-    return told
 
 
 async def _body(request: Request, model: type[Body]) -> Body:
@@ -120,9 +127,11 @@ async def _unreadable(request: Request, error: Exception) -> Response:
 
 
 def create_app(world: World | None = None, faults: Faults | None = None, codes: Mapping[str, str] | None = None) -> Starlette:
-    """The sandbox as an ASGI application. Its memory is `world` and `faults`; both can be looked at from outside."""
+    """The sandbox as an ASGI application. Its memory is `world` (atriga's books, and the days all live on) and `faults`."""
     world, faults = world or World(), faults or Faults()
-    routes = [*Direction(world, faults).routes(), *AtrigaApi(world, faults, codes).routes()]
+    secrets = None if codes is None else frozenset(codes.values())
+    agencies: list[SandboxAgency] = [AtrigaApi(world, faults, codes), PaywiseApi(world.days, faults, secrets)]
+    routes = [*Direction(world.days, faults, agencies).routes(), *(route for agency in agencies for route in agency.routes())]
     return Starlette(routes=routes, exception_handlers={_Unreadable: _unreadable})
 
 

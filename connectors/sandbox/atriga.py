@@ -5,6 +5,7 @@ shared code with its client would agree with every mistake of it.
 """
 
 from collections.abc import Mapping
+from dataclasses import asdict
 from datetime import datetime
 from typing import Any
 
@@ -14,7 +15,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from connectors.sandbox.cases import Book, Case, CaseIsClosed, World
-from connectors.sandbox.faults import Faults, Handler, Operation
+from connectors.sandbox.faults import Faults, Handler, Operation, as_told, rejected_field
 
 PAGE_ROWS_MAX = 500
 
@@ -109,6 +110,8 @@ class AtrigaApi:
             sent = CaseIn.model_validate_json(await request.body())
         except ValidationError as error:
             return _invalid(error)
+        if field := rejected_field(request):
+            return _error(422, "INVALID", "the case can't be read", errors=[{"code": "FIELD_INVALID", "field": field}])
         if request.headers.get("idempotency-key") != sent.reference:
             return _error(400, "KEY_MISSING", "header Idempotency-Key must be the reference")
         case, new = self._world.take(
@@ -161,10 +164,22 @@ class AtrigaApi:
             return _error(400, "CURSOR_UNKNOWN", "since must be a cursor of this feed")
         rows = self._book(request).rows
         page = rows[since : since + PAGE_ROWS_MAX]
-        return JSONResponse({"changes": page, "next": str(since + len(page)), "more": since + len(page) < len(rows)})
+        return JSONResponse({"changes": as_told(request, page), "next": str(since + len(page)), "more": since + len(page) < len(rows)})
+
+    def cases(self) -> list[dict[str, Any]]:
+        """Every case for the page that lists them."""
+        return [{"agency": "atriga", "customer": book.customer, "mode": book.mode, **_listed(case)} for book, case in self._world.cases()]
+
+    def cursors(self) -> dict[str, str]:
+        """Where each feed ends."""
+        return {f"{book.customer}/{book.mode}": str(len(book.rows)) for book in self._world.books.values()}
 
     def _found(self, request: Request) -> Case | None:
         return self._book(request).by_number.get(request.path_params["number"])
+
+
+def _listed(case: Case) -> dict[str, Any]:
+    return {**asdict(case), "received_at": case.received_at.isoformat()}
 
 
 def _whole(case: Case) -> dict[str, Any]:

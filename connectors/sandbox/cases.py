@@ -1,24 +1,16 @@
-"""The agency's books: cases, what is owed on them, and every change in the order in which it happened.
+"""atriga's books: cases, what is owed on them, and every change in the order in which it happened.
 
-Time is the sandbox's own: it stands still until `World.advance` moves it. Each customer number has a book in test mode and one in live
-mode; they never mix. No person data is kept, only whether the debtor had a postal code.
+Each customer number has a book in test mode and one in live mode; they never mix. No person data is kept, only whether the debtor had a
+postal code.
 """
 
-import heapq
-import itertools
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from datetime import UTC, datetime, timedelta
+from datetime import datetime
 from typing import Any
 
-from connectors.sandbox.story import CLOSED, Scene, Script, chosen
-
-BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
-"""Where the sandbox's time stands before anybody has moved it."""
-
-
-class ClockGoesBack(ValueError):
-    """The sandbox's time only goes forward."""
+from connectors.sandbox.days import Days, written
+from connectors.sandbox.story import CLOSED, Scene
 
 
 class CaseIsClosed(Exception):
@@ -53,7 +45,7 @@ class Case:
         return {
             "case_number": self.number,
             "reference": self.reference,
-            "received_at": _written(self.received_at),
+            "received_at": written(self.received_at),
             "status": self.status,
             "dunning_level": self.dunning_level,
             "stage": self.stage,
@@ -81,7 +73,7 @@ class Book:
             "case_number": case.number,
             "reference": case.reference,
             "change": len(case.changes) + 1,
-            "at": _written(at),
+            "at": written(at),
             **what,
         }
         self.rows.append(row)
@@ -106,21 +98,23 @@ class Book:
         payment = {"payment_id": f"{case.number}-{case.payments}", "amount": amount, "value_date": at.date().isoformat()}
         self.add(case, at, {"payment": payment})
 
+    def add_document(self, case: Case, at: datetime, kind: str) -> None:
+        name = f"{case.number}-{len(case.changes) + 1}"
+        document = {"document_id": name, "kind": kind, "link": f"https://portal.example/documents/{name}"}
+        self.add(case, at, {"document": document})
+
 
 class World:
-    """Everything the sandbox knows, and its clock.
+    """Everything the agency knows. It lives on `days`.
 
     `idempotent`: what is sent again under the same key changes nothing; False: every submission is a case and every report a payment of
     its own, as at an agency that does not look.
     """
 
-    def __init__(self, now: datetime = BEGINNING, *, idempotent: bool = True) -> None:
-        self.now = now
+    def __init__(self, days: Days | None = None, *, idempotent: bool = True) -> None:
+        self.days = days or Days()
         self.idempotent = idempotent
-        self.scripts: list[Script] = []
         self.books: dict[tuple[str, str], Book] = {}
-        self._coming: list[tuple[datetime, int, Book, Case, Scene]] = []
-        self._order = itertools.count()
 
     def book(self, customer: str, mode: str) -> Book:
         return self.books.setdefault((customer, mode), Book(customer, mode))
@@ -136,23 +130,18 @@ class World:
         if known is not None and self.idempotent:
             known.submissions += 1
             return known, False
-        case = Case(f"A{len(book.by_number) + 1:08d}", reference, contract, self.now, currency, owed)
+        case = Case(f"A{len(book.by_number) + 1:08d}", reference, contract, self.days.now, currency, owed)
         book.by_number[case.number] = book.by_reference[reference] = case
-        book.add(case, self.now, {"status": "Passed"})
-        self._schedule(book, case, chosen(self.scripts, contract, reference, has_postal_code=has_postal_code))
-        self._play()
+        book.add(case, self.days.now, {"status": "Passed"})
+        story = self.days.story(contract, reference, has_postal_code=has_postal_code)
+        self.days.tell(story, case.received_at, lambda scene, at: self._perform(book, case, scene, at))
         return case, True
-
-    def _schedule(self, book: Book, case: Case, story: tuple[Scene, ...]) -> None:
-        for scene in story:
-            moment = case.received_at + timedelta(days=scene.day)
-            heapq.heappush(self._coming, (moment, next(self._order), book, case, scene))
 
     def recall(self, book: Book, case: Case) -> None:
         """The creditor takes the case back. Raises CaseIsClosed."""
         if case.closed:
             raise CaseIsClosed
-        book.set_status(case, self.now, Scene(day=0, status="UnsuccessfullyClosed", reason="RECALLED_BY_CLIENT"))
+        book.set_status(case, self.days.now, Scene(day=0, status="UnsuccessfullyClosed", reason="RECALLED_BY_CLIENT"))
 
     def report(self, book: Book, case: Case, key: str, amount: int) -> None:
         """The creditor got `amount` itself (negative: it was taken back). Raises CaseIsClosed."""
@@ -163,27 +152,14 @@ class World:
         case.reported[key] = amount
         case.owed = max(case.owed - amount, 0)
         if case.owed == 0:
-            book.set_status(case, self.now, Scene(day=0, status="SuccessfullyClosed", reason="PAID_TO_CREDITOR"))
-
-    def advance(self, now: datetime) -> None:
-        """Move the clock; what falls due until then happens, in order. Raises ClockGoesBack."""
-        if now < self.now:
-            raise ClockGoesBack(f"the clock stands at {_written(self.now)}")
-        self.now = now
-        self._play()
-
-    def _play(self) -> None:
-        while self._coming and self._coming[0][0] <= self.now:
-            moment, _, book, case, scene = heapq.heappop(self._coming)
-            if not case.closed:
-                self._perform(book, case, scene, moment)
+            book.set_status(case, self.days.now, Scene(day=0, status="SuccessfullyClosed", reason="PAID_TO_CREDITOR"))
 
     def _perform(self, book: Book, case: Case, scene: Scene, moment: datetime) -> None:
+        if case.closed:
+            return
         if scene.percent is not None:
             book.pay(case, moment, scene.percent)
+        elif scene.document is not None:
+            book.add_document(case, moment, scene.document)
         else:
             book.set_status(case, moment, scene)
-
-
-def _written(moment: datetime) -> str:
-    return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")

@@ -1,41 +1,95 @@
-"""Faults on request: an agency that answers 429 or 5xx, or not at all, before or after it took what it was sent.
+"""Faults on request: an agency that answers 429 or 5xx, slowly, or not at all, before or after it took what it was sent; that refuses a
+field; whose feed tells things twice or in another order.
 
 A held answer (`hang`) waits until somebody releases it. That is the latch by which a test ends a connector between sending and noting
 the result, without a fault hook in the product.
 """
 
 import asyncio
-from collections.abc import Awaitable, Callable
-from typing import Annotated, Literal, TypeAlias
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Annotated, Literal, TypeAlias, TypeVar
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.requests import Request
-from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
-Operation: TypeAlias = Literal["submit", "ask", "case", "recall", "payment", "changes", "account"]
+Operation: TypeAlias = Literal["prepare", "submit", "ask", "case", "recall", "payment", "message", "changes", "account", "other"]
+"""What a request is about, whatever its path at each agency. `submit` is the one by which a case is taken; `prepare` those before it."""
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
+
+
+Row = TypeVar("Row")
+_OF_A_FEED = ("duplicate", "reorder")
+_PIECES = 20
 
 
 class Fault(BaseModel):
     """What goes wrong with the next `count` requests (absent: all until cleared) of `operation` (absent: any).
 
-    `contract`: only with handovers of this contract.
+    `contract`: only with handovers of this contract. `429`, `500` and `503` are plain errors, `hang` no answer until somebody releases it,
+    `slow` an answer whose body takes `seconds`; `reject` refuses a handover because of `field`; `duplicate` and `reorder` are what a feed
+    does with its rows.
     """
 
     model_config = ConfigDict(extra="forbid")
 
-    kind: Literal["429", "500", "503", "hang"]
+    kind: Literal["429", "500", "503", "hang", "slow", "reject", "duplicate", "reorder"]
     when: Literal["before", "after"] = "before"
     operation: Operation | None = None
     contract: str | None = None
     count: Annotated[int, Field(ge=1)] | None = None
     retry_after_s: Annotated[int, Field(ge=0)] | None = None
+    field: Annotated[str, Field(min_length=1, max_length=200)] | None = None
+    seconds: Annotated[float, Field(gt=0, le=60)] = 5.0
+
+    @model_validator(mode="after")
+    def _belongs_somewhere(self) -> "Fault":
+        """A fault that nothing would ever show is a mistake of whoever ordered it."""
+        if self.kind == "reject" and (self.field is None or self.operation not in (None, "submit")):
+            raise ValueError("reject needs the field, and the operation submit")
+        if self.kind in _OF_A_FEED and self.operation not in (None, "changes"):
+            raise ValueError(f"{self.kind} is of the operation changes")
+        return self
 
     def response(self) -> Response:
         headers = {} if self.retry_after_s is None else {"Retry-After": str(self.retry_after_s)}
         if self.kind == "429":
-            return JSONResponse({"code": "TOO_MANY_REQUESTS", "message": "slow down"}, 429, headers)
+            return JSONResponse({"code": "TOO_MANY_REQUESTS", "message": "slow down", "detail": "slow down"}, 429, headers)
         return PlainTextResponse("upstream request failed", int(self.kind), headers)
+
+
+def _fits(fault: Fault, operation: Operation) -> bool:
+    if fault.kind == "reject":
+        return operation == "submit"
+    if fault.kind in _OF_A_FEED:
+        return operation == "changes"
+    return fault.operation in (None, operation)
+
+
+def rejected_field(request: Request) -> str | None:
+    """The field because of which this handover is to be refused."""
+    fault = getattr(request.state, "fault", None)
+    return fault.field if fault is not None and fault.kind == "reject" else None
+
+
+def as_told(request: Request, rows: list[Row]) -> list[Row]:
+    """A feed's rows as they are told: each twice, or the last first, where that was ordered."""
+    fault = getattr(request.state, "fault", None)
+    if fault is None or fault.kind not in _OF_A_FEED:
+        return rows
+    return [row for row in rows for _ in range(2)] if fault.kind == "duplicate" else rows[::-1]
+
+
+def _slow(answer: Response, seconds: float) -> Response:
+    """The same answer, its body in pieces."""
+
+    async def pieces() -> AsyncIterator[bytes]:
+        size = max(len(answer.body) // _PIECES, 1)
+        for start in range(0, len(answer.body), size):
+            yield bytes(answer.body[start : start + size])
+            await asyncio.sleep(seconds / _PIECES)
+
+    return StreamingResponse(pieces(), answer.status_code, media_type=answer.media_type or "application/json")
 
 
 async def _contract(request: Request) -> str | None:
@@ -77,6 +131,11 @@ class Faults:
                 return await handler(request)
             if fault.kind == "hang":
                 return await self._held(fault, handler, request)
+            if fault.kind == "slow":
+                return _slow(await handler(request), fault.seconds)
+            if fault.kind in ("reject", *_OF_A_FEED):
+                request.state.fault = fault  # only the agency itself can say this in its own words
+                return await handler(request)
             if fault.when == "after":
                 await handler(request)
             return fault.response()
@@ -101,7 +160,7 @@ class Faults:
 
     async def _next(self, operation: Operation, request: Request) -> Fault | None:
         for fault in self.armed:
-            if fault.operation in (None, operation) and (fault.contract is None or fault.contract == await _contract(request)):
+            if _fits(fault, operation) and (fault.contract is None or fault.contract == await _contract(request)):
                 self._use(fault)
                 return fault
         return None

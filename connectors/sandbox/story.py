@@ -25,7 +25,8 @@ CLOSED = frozenset({"Rejected", "SuccessfullyClosed", "UnsuccessfullyClosed"})
 
 
 class Scene(BaseModel):
-    """On `day` (0 is the day of the handover) the case takes a `status`, or the debtor pays `percent` of what is still owed."""
+    """On `day` (0 is the day of the handover) the case takes a `status`, the debtor pays `percent` of what is still owed, or the agency
+    adds a `document` of that kind. An agency that knows no documents leaves it out."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -35,11 +36,12 @@ class Scene(BaseModel):
     stage: str | None = None
     reason: str | None = None
     percent: Annotated[int, Field(ge=1, le=100)] | None = None
+    document: Annotated[str, Field(min_length=1, max_length=100)] | None = None
 
     @model_validator(mode="after")
     def _one_thing(self) -> "Scene":
-        if (self.status is None) == (self.percent is None):
-            raise ValueError("a scene has either a status or a percent that the debtor pays")
+        if sum(part is not None for part in (self.status, self.percent, self.document)) != 1:
+            raise ValueError("a scene has either a status, a percent that the debtor pays, or a document")
         return self
 
 

@@ -1,7 +1,7 @@
 """What the tests of delivery share: a tenant of a test's own on the shared broker, its commands, debtors and ticks, and the replies."""
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
@@ -209,6 +209,7 @@ async def running(
     answer_s: float = 2.0,
     pace: Pace = PACE,
     agency: type[Atriga] = Atriga,
+    agencies: Mapping[str, OpenAgency] | None = None,
     group: str = GROUP,
     ready: bool = True,
     keys: Keys | None = None,
@@ -216,8 +217,8 @@ async def running(
     """A connector in this process, ready, or only with its pages."""
     given = (tenant.account,) if accounts is None else accounts
     config = ConnectorConfig(Connection(tenant.bootstrap), given, keys or Keys(), url_of=lambda _: tenant.sandbox.url, app=group, pace=pace)
-    agencies: dict[str, OpenAgency] = {"atriga": lambda account: agency(account, answer_s=answer_s)}
-    connector = Connector(config, agencies)
+    hasty: dict[str, OpenAgency] = {"atriga": lambda account: agency(account, answer_s=answer_s)}
+    connector = Connector(config, hasty if agencies is None else agencies)
     task = asyncio.create_task(connector.run())
     try:
         await eventually(lambda: _started(connector, task, ready), "the connector is ready")

@@ -1,18 +1,22 @@
-"""What delivery relies on, of every adapter, against that agency's sandbox. A new agency adds a row to AGENCIES."""
+"""What delivery relies on, of every adapter, against that agency's sandbox over HTTP. A new agency adds a row to AGENCIES."""
 
 from collections.abc import AsyncIterator
 from dataclasses import replace
-from datetime import UTC, date, datetime
+from datetime import UTC, datetime
+from functools import partial
+from typing import Any, get_args
 
 import httpx
 import pytest
 
-from connectors.agencies.atriga.client import Atriga
+from connectors.agencies.registry import AGENCIES, SANDBOX_PATHS
 from connectors.delivery.agency import (
+    Ability,
     Accepted,
     AccountConfig,
     Agency,
-    Change,
+    Capabilities,
+    ChangePage,
     Closed,
     Passed,
     PaymentReceived,
@@ -22,7 +26,6 @@ from connectors.delivery.agency import (
 )
 from connectors.delivery.errors import (
     AgencyError,
-    CaseEnded,
     CredentialsRefused,
     RateLimited,
     Reason,
@@ -32,136 +35,185 @@ from connectors.delivery.errors import (
 )
 from connectors.sandbox.app import Sandbox
 from tests.connectors.conftest import MakeSubmission
+from tests.connectors.contract import ACCEPTED, CHECKS, LATER, Stage, changes_since, holds
 
-AGENCIES = {"atriga": Atriga}
-PAYMENT = ReportedPayment("k-1", "p-1", 1000, date(2026, 3, 3))
+ABILITIES: tuple[Ability, ...] = get_args(Ability)
 
 
 @pytest.fixture(params=sorted(AGENCIES))
-async def agency(request: pytest.FixtureRequest, account: AccountConfig) -> AsyncIterator[Agency]:
-    adapter = AGENCIES[request.param](account, answer_s=2)
-    yield adapter
-    await adapter.close()
+async def stage(
+    request: pytest.FixtureRequest, sandbox: Sandbox, direct: httpx.AsyncClient, submission: MakeSubmission
+) -> AsyncIterator[Stage]:
+    url = sandbox.url + SANDBOX_PATHS.get(request.param, "")
+    account = AccountConfig("acme", "main", request.param, "test", url, "10001", "s3cret")
+    opened = partial(AGENCIES[request.param], answer_s=2.0)  # type: ignore[call-arg]
+    agency = opened(account)
+    yield Stage(opened, account, agency, sandbox, direct, submission)
+    await agency.close()
 
 
-async def _changes(agency: Agency, cursor: str | None = None) -> list[Change]:
-    found: list[Change] = []
-    while True:
-        page = await agency.changes(cursor)
-        found += page.changes
-        cursor = page.cursor
-        if not page.more:
-            return found
+@pytest.mark.parametrize("ability", ABILITIES)
+async def test_its_capabilities_tell_the_truth(stage: Stage, ability: Ability) -> None:
+    await holds(stage, ability)
 
 
-async def _pass_days(direct: httpx.AsyncClient, until: str) -> None:
-    (await direct.post("/clock", json={"now": until})).raise_for_status()
+class _Lying:
+    """An adapter that says the opposite about one ability and does nothing where it says it can."""
+
+    def __init__(self, agency: Agency, ability: Ability) -> None:
+        self._agency = agency
+        self._ability = ability
+        self.capabilities = _Opposite(agency.capabilities, ability)
+
+    def __getattr__(self, name: str) -> Any:
+        if name in _DONE_BY.get(self._ability, ()) and self.capabilities.can(self._ability):
+            return _nothing
+        return getattr(self._agency, name)
 
 
-async def test_credentials_that_are_known_pass(agency: Agency) -> None:
-    await agency.check()
+class _Opposite:
+    def __init__(self, capabilities: Capabilities, ability: Ability) -> None:
+        self._capabilities = capabilities
+        self._ability = ability
+
+    def can(self, ability: Ability) -> bool:
+        return self._capabilities.can(ability) != (ability == self._ability)
 
 
-async def test_credentials_that_are_not_known_are_told_as_such(agency: Agency, account: AccountConfig, submission: MakeSubmission) -> None:
-    stranger = type(agency)(replace(account, authentication_code="wrong"))  # type: ignore[call-arg]
-    with pytest.raises(CredentialsRefused):
-        await stranger.check()
-    with pytest.raises(CredentialsRefused):
-        await stranger.submit(submission())
-    await stranger.close()
+_DONE_BY = {"recall": ("recall",), "report_payment": ("report_payment",), "feed": ("changes",)}
 
 
-async def test_a_case_is_found_again_by_our_handover_id(agency: Agency, submission: MakeSubmission) -> None:
-    assert await agency.ask("h-1") is None
-    taken = await agency.submit(submission())
-    found = await agency.ask("h-1")
+async def _nothing(*args: object) -> ChangePage:
+    return ChangePage((), "0", more=False)
+
+
+@pytest.mark.parametrize("ability", ABILITIES)
+async def test_the_suite_fails_an_adapter_that_lies_about_an_ability(stage: Stage, ability: Ability) -> None:
+    lying: Any = _Lying(stage.agency, ability)
+    with pytest.raises((AssertionError, AgencyError)):
+        await holds(replace(stage, agency=lying), ability)
+
+
+class _Idle:
+    """An adapter that claims what it claims, and does nothing of it."""
+
+    def __init__(self, agency: Agency, method: str) -> None:
+        self._agency = agency
+        self._method = method
+
+    def __getattr__(self, name: str) -> Any:
+        return _nothing if name == self._method else getattr(self._agency, name)
+
+
+@pytest.mark.parametrize(("ability", "method"), [(ability, methods[0]) for ability, methods in _DONE_BY.items()])
+async def test_the_suite_fails_an_adapter_that_does_nothing(stage: Stage, ability: Ability, method: str) -> None:
+    if not stage.agency.capabilities.can(ability):
+        pytest.skip("it does not claim to")
+    idle: Any = _Idle(stage.agency, method)
+    with pytest.raises(AssertionError):
+        await holds(replace(stage, agency=idle), ability)
+
+
+def test_every_ability_has_a_check() -> None:
+    assert set(CHECKS) == set(ABILITIES)
+
+
+async def test_a_case_is_found_again_by_our_handover_id(stage: Stage) -> None:
+    assert await stage.agency.ask("h-1") is None
+    case_id = await stage.handed_over()
+    found = await stage.agency.ask("h-1")
     assert found is not None
-    assert (found.case_id, found.reference, found.closed) == (taken.case_id, "h-1", False)
-    assert (await agency.view(taken.case_id)).case_id == taken.case_id
+    assert (found.case_id, found.reference, found.closed) == (case_id, "h-1", False)
 
 
-async def test_a_handover_sent_twice_is_one_case(agency: Agency, submission: MakeSubmission, sandbox: Sandbox) -> None:
-    first, second = await agency.submit(submission()), await agency.submit(submission())
-    assert first.case_id == second.case_id
-    assert [(case.reference, case.submissions) for _, case in sandbox.world.cases()] == [("h-1", 2)]
+async def test_a_handover_sent_twice_is_one_case(stage: Stage) -> None:
+    first, second = await stage.handed_over(), (await stage.agency.submit(stage.submission())).case_id
+    assert first == second
+    assert [(case["reference"], case["submissions"]) for case in await stage.cases()] == [("h-1", 2)]
 
 
-async def test_a_handover_that_lacks_what_the_agency_demands_is_rejected_with_the_field(agency: Agency, submission: MakeSubmission) -> None:
-    incomplete = submission()
+async def test_credentials_that_are_not_known_submit_nothing(stage: Stage) -> None:
+    stranger = stage.open(replace(stage.account, authentication_code="wrong"))
+    with pytest.raises(CredentialsRefused):
+        await stranger.submit(stage.submission())
+    await stranger.close()
+    assert await stage.cases() == []
+
+
+async def test_a_handover_that_lacks_what_the_agency_demands_is_rejected_with_the_field(stage: Stage) -> None:
+    incomplete = stage.submission()
     incomplete = replace(incomplete, debtor=incomplete.debtor.model_copy(update={"addresses": ()}))
     with pytest.raises(SubmissionRejected) as rejected:
-        await agency.submit(incomplete)
-    assert rejected.value.reasons == (Reason("data_invalid"),)
+        await stage.agency.submit(incomplete)
+    assert {reason.code for reason in rejected.value.reasons} <= {"address_incomplete", "data_invalid"}
+    assert all(reason.field for reason in rejected.value.reasons)
+    assert await stage.cases() == []
 
 
-async def test_the_feed_tells_each_status_once_from_any_cursor(
-    agency: Agency, submission: MakeSubmission, direct: httpx.AsyncClient
-) -> None:
-    await _pass_days(direct, "2026-03-01T12:00:00Z")
-    story = [
-        {"day": 1, "status": "Accepted"},
-        {"day": 2, "status": "FirstDunningPhase", "dunning_level": 1},
+async def test_a_field_the_agency_refuses_is_named(stage: Stage) -> None:
+    await stage.fault(kind="reject", field="debtor.city", count=1)
+    with pytest.raises(SubmissionRejected) as rejected:
+        await stage.handed_over()
+    assert [reason.field for reason in rejected.value.reasons] == ["debtor.city"]
+    assert await stage.cases() == []
+
+
+async def test_a_case_s_whole_life_is_told_in_our_words(stage: Stage) -> None:
+    case_id = await stage.handed_over(
+        ACCEPTED,
+        {"day": 2, "status": "DebtCollection", "stage": "extrajudicial"},
         {"day": 3, "percent": 50},
-        {"day": 4, "status": "DebtCollection", "stage": "judicial_dunning", "dunning_level": 3},
+        {"day": 4, "status": "DebtCollection", "stage": "judicial_dunning"},
         {"day": 5, "status": "SuccessfullyClosed", "reason": "SETTLEMENT"},
-    ]
-    (await direct.post("/script", json={"contract": "C-1", "story": story})).raise_for_status()
-    case_id = (await agency.submit(submission())).case_id
-    begun = await agency.changes(None)
-    assert [(change.reference, change.case_id, change.what) for change in begun.changes] == [("h-1", case_id, Passed())]
-    await _pass_days(direct, "2026-03-10T12:00:00Z")
-    changes = await _changes(agency, begun.cursor)
-    assert [change.what for change in changes] == [
-        Accepted(),
-        PhaseChanged("first_dunning", None, 1),
-        PaymentReceived(f"{case_id}-1", 2125, date(2026, 3, 4)),
-        PhaseChanged("collection", "judicial_dunning", 3),
-        Closed("successful", "settlement"),
-    ]
-    assert [change.occurred_at for change in changes] == [datetime(2026, 3, day, 12, tzinfo=UTC) for day in (2, 3, 4, 5, 6)]
-    assert len({change.change_id for change in [*begun.changes, *changes]}) == 6
-    assert (await agency.view(case_id)).changes == (*begun.changes, *changes)
+    )
+    await stage.pass_days(LATER)
+    changes = (await stage.agency.view(case_id)).changes
+    whats = [change.what for change in changes]
+    assert whats[0] == Passed()
+    assert Accepted() in whats
+    assert [what.stage for what in whats if isinstance(what, PhaseChanged)] == ["extrajudicial", "judicial_dunning"]
+    assert [(what.amount_minor, what.value_date.day) for what in whats if isinstance(what, PaymentReceived)] == [(2125, 4)]
+    assert whats[-1] == Closed("successful", "settlement")
+    assert changes[-1].occurred_at == datetime(2026, 3, 6, 12, tzinfo=UTC)
+    assert len({change.change_id for change in changes}) == len(changes)
 
 
-async def test_an_address_without_postal_code_is_rejected(agency: Agency, submission: MakeSubmission, direct: httpx.AsyncClient) -> None:
-    taken = await agency.submit(submission(postal_code=None))
-    await _pass_days(direct, "2026-03-10T12:00:00Z")
-    assert [change.what for change in await _changes(agency)] == [Passed(), Rejected((Reason("address_incomplete"),))]
-    assert (await agency.view(taken.case_id)).closed
+async def test_a_case_the_agency_does_not_take_is_rejected_with_its_own_reason(stage: Stage) -> None:
+    case_id = await stage.handed_over({"day": 1, "status": "Rejected", "reason": "NOBODY_KNOWS"})
+    await stage.pass_days(LATER)
+    view = await stage.agency.view(case_id)
+    assert view.closed
+    assert view.changes[-1].what == Rejected((Reason("other", "NOBODY_KNOWS"),))
 
 
-async def test_a_code_nobody_knows_is_other_with_the_original(
-    agency: Agency, submission: MakeSubmission, direct: httpx.AsyncClient
-) -> None:
-    story = [{"day": 0, "status": "UnsuccessfullyClosed", "reason": "IN011"}]
-    await direct.post("/script", json={"story": story})
-    await agency.submit(submission())
-    assert [change.what for change in await _changes(agency)][1:] == [Closed("unsuccessful", "other", "IN011")]
+@pytest.mark.parametrize("status", ["SuccessfullyClosed", "UnsuccessfullyClosed"])
+async def test_a_closing_code_nobody_knows_is_other_with_the_original(stage: Stage, status: str) -> None:
+    case_id = await stage.handed_over(ACCEPTED, {"day": 2, "status": status, "reason": "XX99"})
+    await stage.pass_days(LATER)
+    closed = (await stage.agency.view(case_id)).changes[-1].what
+    assert isinstance(closed, Closed)
+    assert (closed.reason, closed.agency_code) == ("other", "XX99")
 
 
-async def test_a_recalled_case_closes_as_recalled_and_is_not_recalled_twice(agency: Agency, submission: MakeSubmission) -> None:
-    case_id = (await agency.submit(submission())).case_id
-    await agency.recall(case_id, "r-1", "paid")
-    assert (await agency.view(case_id)).recalled
-    assert [change.what for change in await _changes(agency)][1:] == [Closed("unsuccessful", "recalled")]
-    with pytest.raises(CaseEnded):
-        await agency.recall(case_id, "r-2", "ordered")
+async def test_a_payment_of_everything_closes_the_case(stage: Stage) -> None:
+    if not stage.agency.capabilities.can("report_payment"):
+        pytest.skip("no payment can be reported")
+    case_id = await stage.handed_over(ACCEPTED)
+    await stage.pass_days(LATER)
+    await stage.agency.report_payment(case_id, ReportedPayment("k-1", "p-1", 4250, datetime(2026, 3, 10, tzinfo=UTC).date()))
+    assert (await stage.agency.view(case_id)).changes[-1].what == Closed("successful", "paid_to_creditor")
 
 
-async def test_a_reported_payment_counts_once(agency: Agency, submission: MakeSubmission, sandbox: Sandbox) -> None:
-    case_id = (await agency.submit(submission())).case_id
-    for _ in range(2):
-        await agency.report_payment(case_id, PAYMENT)
-    assert (await agency.view(case_id)).reported == {"k-1"}
-    assert [case.owed for _, case in sandbox.world.cases()] == [3250]
-
-
-async def test_a_payment_of_everything_closes_the_case(agency: Agency, submission: MakeSubmission) -> None:
-    case_id = (await agency.submit(submission())).case_id
-    await agency.report_payment(case_id, replace(PAYMENT, amount_minor=4250))
-    assert [change.what for change in await _changes(agency)][1:] == [Closed("successful", "paid_to_creditor")]
-    with pytest.raises(CaseEnded):
-        await agency.report_payment(case_id, replace(PAYMENT, key="k-2"))
+@pytest.mark.parametrize("kind", ["duplicate", "reorder"])
+async def test_a_feed_in_trouble_tells_no_more_and_no_less(stage: Stage, kind: str) -> None:
+    if not stage.agency.capabilities.can("feed"):
+        pytest.skip("it has no feed")
+    await stage.handed_over(ACCEPTED, {"day": 2, "status": "DebtCollection"}, {"day": 3, "percent": 100})
+    await stage.pass_days(LATER)
+    plain, _ = await changes_since(stage.agency)
+    await stage.fault(kind=kind, operation="changes")
+    odd, _ = await changes_since(stage.agency)
+    assert {change.change_id: change for change in odd} == {change.change_id: change for change in plain}
 
 
 @pytest.mark.parametrize(
@@ -172,41 +224,40 @@ async def test_a_payment_of_everything_closes_the_case(agency: Agency, submissio
         ({"kind": "500", "when": "after"}, ResultUnknown, True),
         ({"kind": "hang", "when": "after"}, ResultUnknown, True),
         ({"kind": "hang", "when": "before"}, ResultUnknown, False),
+        ({"kind": "slow", "seconds": 5}, ResultUnknown, True),
     ],
-    ids=["429", "503 before", "500 after", "timeout after", "timeout before"],
+    ids=["429", "503 before", "500 after", "timeout after", "timeout before", "slow body"],
 )
 async def test_a_fault_of_a_handover_says_whether_it_may_have_been_taken(
-    account: AccountConfig,
-    submission: MakeSubmission,
-    direct: httpx.AsyncClient,
-    fault: dict[str, object],
-    error: type[AgencyError],
-    taken: bool,
+    stage: Stage, fault: dict[str, object], error: type[AgencyError], taken: bool
 ) -> None:
-    agency = Atriga(account, answer_s=0.3)
-    (await direct.post("/faults", json={**fault, "operation": "submit", "count": 1})).raise_for_status()
+    hasty = AGENCIES[stage.account.agency](stage.account, answer_s=0.5)  # type: ignore[call-arg]
+    await stage.fault(**fault, operation="submit", count=1)
     with pytest.raises(error) as failed:
-        await agency.submit(submission())
+        await hasty.submit(stage.submission())
+    await hasty.close()
     assert failed.value.again
     if isinstance(failed.value, RateLimited):
         assert failed.value.after_s == 7
-    assert (await agency.ask("h-1") is not None) == taken
-    await agency.close()
+    assert (await stage.agency.ask("h-1") is not None) == taken
+    assert (await stage.agency.submit(stage.submission())).reference == "h-1"
+    assert len(await stage.cases()) == 1
 
 
-async def test_an_agency_that_is_away_has_taken_nothing(agency: Agency, submission: MakeSubmission, sandbox: Sandbox) -> None:
-    await sandbox.stop()
+async def test_an_agency_that_is_away_has_taken_nothing(stage: Stage) -> None:
+    await stage.sandbox.stop()
     with pytest.raises(Unavailable) as failed:
-        await agency.submit(submission())
+        await stage.agency.submit(stage.submission())
     assert not failed.value.maybe_taken
     with pytest.raises(Unavailable):
-        await agency.ask("h-1")
+        await stage.agency.ask("h-1")
 
 
-async def test_no_error_repeats_person_data(agency: Agency, submission: MakeSubmission, direct: httpx.AsyncClient) -> None:
+async def test_no_error_repeats_person_data(stage: Stage) -> None:
     for kind in ("429", "500", "503"):
-        (await direct.post("/faults", json={"kind": kind, "operation": "submit", "count": 1})).raise_for_status()
+        await stage.fault(kind=kind, operation="submit", count=1)
         with pytest.raises(AgencyError) as failed:
-            await agency.submit(submission())
+            await stage.agency.submit(stage.submission())
         assert "Muster" not in f"{failed.value!r} {failed.value.__context__!r}"
-    assert "Muster" not in repr(submission())
+    assert "Muster" not in repr(stage.submission())
+    assert "s3cret" not in repr(stage.account)

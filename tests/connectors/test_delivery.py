@@ -202,7 +202,7 @@ async def test_health_fails_when_nothing_moves_although_kafka_answers(tenant: Te
 @pytest.mark.parametrize(
     ("change", "message"),
     [
-        ({"agency": "nobody"}, "account acme/main: there is no agency 'nobody'; there are atriga"),
+        ({"agency": "nobody"}, f"account acme/main: there is no agency 'nobody'; there are {', '.join(sorted(AGENCIES))}"),
         ({"per_second": 0}, "account acme/main: per_second must be more than 0"),
     ],
 )

@@ -8,4 +8,5 @@ CAPABILITIES = Capabilities(
     asks_by_reference=True,
     feed=True,
     currencies=None,
+    tells=frozenset({"case.document_added"}),
 )

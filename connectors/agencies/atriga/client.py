@@ -1,7 +1,6 @@
 """atriga over HTTP: one request, one answer in our words or one typed error. Nothing is repeated here.
 
-A request that may change something and got no answer that can be understood (timeout after sending, connection lost, any 5xx) is
-`ResultUnknown`: a 5xx can come after the case was taken.
+A request that may change something and got no answer that can be understood is `ResultUnknown` (`connectors/delivery/wire.py`).
 """
 
 from collections.abc import Mapping
@@ -11,23 +10,16 @@ import httpx
 
 from connectors.agencies.atriga import feed, mapping
 from connectors.agencies.atriga.capabilities import CAPABILITIES
-from connectors.delivery.agency import REQUESTS_AT_ONCE, AccountConfig, CaseView, ChangePage, ReportedPayment, Submission
+from connectors.delivery.agency import AccountConfig, CaseView, ChangePage, ReportedPayment, Submission
 from connectors.delivery.errors import (
     AgencyError,
     CaseEnded,
-    CredentialsRefused,
-    RateLimited,
     Refused,
     ResultUnknown,
     SubmissionRejected,
     Unavailable,
 )
-
-CONNECT_S = 5.0
-ANSWER_S = 20.0
-"""Longer than an agency's own deadline should be; whoever waits longer only holds a lane."""
-
-_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout)
+from connectors.delivery.wire import ANSWER_S, Wire
 
 
 class Atriga:
@@ -36,17 +28,12 @@ class Atriga:
     capabilities = CAPABILITIES
 
     def __init__(self, account: AccountConfig, *, answer_s: float = ANSWER_S) -> None:
-        self._http = httpx.AsyncClient(
-            base_url=account.url,
-            headers={
-                "X-Customer-Number": account.customer_number,
-                "X-Authentication-Code": account.authentication_code,
-                "X-Mode": account.mode,
-            },
-            timeout=httpx.Timeout(answer_s, connect=min(CONNECT_S, answer_s), pool=None),
-            limits=httpx.Limits(max_connections=REQUESTS_AT_ONCE, max_keepalive_connections=REQUESTS_AT_ONCE),
-            trust_env=False,
-        )
+        headers = {
+            "X-Customer-Number": account.customer_number,
+            "X-Authentication-Code": account.authentication_code,
+            "X-Mode": account.mode,
+        }
+        self._wire = Wire(account.url, headers, answer_s)
 
     async def check(self) -> None:
         await self._get("/v1/account")
@@ -84,45 +71,16 @@ class Atriga:
             raise _unreadable(error) from None
 
     async def close(self) -> None:
-        await self._http.aclose()
+        await self._wire.close()
 
     async def _get(self, path: str, **params: str) -> httpx.Response:
-        try:
-            answer = await self._http.get(path, params=params)
-        except httpx.TransportError as error:
-            raise Unavailable(f"GET: {type(error).__name__}") from None
-        if answer.status_code >= 500:
-            raise Unavailable(f"GET: HTTP {answer.status_code}")
-        _refuse_account(answer)
+        answer = await self._wire.get(path, params)
         if answer.status_code >= 400:
             raise _refused(answer)
         return answer
 
     async def _post(self, path: str, body: Mapping[str, Any], key: str) -> httpx.Response:
-        try:
-            answer = await self._http.post(path, json=body, headers={"Idempotency-Key": key})
-        except _NOT_SENT as error:
-            raise Unavailable(f"POST: {type(error).__name__}") from None
-        except httpx.TransportError as error:
-            raise ResultUnknown(f"POST: {type(error).__name__}") from None
-        if answer.status_code >= 500:
-            raise ResultUnknown(f"POST: HTTP {answer.status_code}")
-        _refuse_account(answer)
-        return answer
-
-
-def _refuse_account(answer: httpx.Response) -> None:
-    """Raise what concerns the account, not the request."""
-    if answer.status_code == 429:
-        raise RateLimited("HTTP 429", _after_s(answer))
-    if answer.status_code in (401, 403):
-        raise CredentialsRefused(f"HTTP {answer.status_code}")
-
-
-def _after_s(answer: httpx.Response) -> float | None:
-    """Retry-After in seconds; its other form, a date, is not used by this agency."""
-    text = answer.headers.get("retry-after", "")
-    return float(text) if text.isdecimal() else None
+        return await self._wire.send("POST", path, body, {"Idempotency-Key": key})
 
 
 def _taken(answer: httpx.Response) -> CaseView:
@@ -167,6 +125,6 @@ def _code(answer: httpx.Response) -> str:
 def _rejections(answer: httpx.Response) -> tuple[Any, ...]:
     try:
         errors = answer.json().get("errors") or [{"code": _code(answer)}]
-        return tuple(dict.fromkeys(mapping.rejection(each.get("code")) for each in errors))
+        return tuple(dict.fromkeys(mapping.rejection(each.get("code"), each.get("field")) for each in errors))
     except (AttributeError, TypeError, ValueError):
         return (mapping.rejection(None),)

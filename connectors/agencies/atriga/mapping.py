@@ -9,7 +9,19 @@ from collections.abc import Mapping
 from datetime import date, datetime
 from typing import Any, Final, Literal
 
-from connectors.delivery.agency import Accepted, Change, Closed, Passed, PaymentReceived, PhaseChanged, Rejected, Submission, Unmapped, What
+from connectors.delivery.agency import (
+    Accepted,
+    Change,
+    Closed,
+    DocumentAdded,
+    Passed,
+    PaymentReceived,
+    PhaseChanged,
+    Rejected,
+    Submission,
+    Unmapped,
+    What,
+)
 from connectors.delivery.errors import Reason
 
 OTHER: Final = "other"
@@ -49,13 +61,15 @@ REJECTION_REASONS: Final[Mapping[str, str]] = {
     "INSOLVENCY": "insolvency",
 }
 
+_FIELD = re.compile(r"[A-Za-z0-9_.\[\]]{1,120}")
 _CODE = re.compile(r"[A-Za-z0-9_.:+-]{1,64}")
 
 
-def rejection(code: object) -> Reason:
-    """A rejection code in our words."""
+def rejection(code: object, field: object = None) -> Reason:
+    """A rejection code in our words, and the field it is about."""
     known = REJECTION_REASONS.get(str(code))
-    return Reason(known) if known else Reason(OTHER, agency_code(code))
+    named = field if isinstance(field, str) and _FIELD.fullmatch(field) else None
+    return Reason(known or OTHER, None if known else agency_code(code), named)
 
 
 _TOLD = ("number", "case_number", "reference", "change", "at", "status", "dunning_level", "stage", "reason", "payment")
@@ -96,6 +110,8 @@ def _what(row: Mapping[str, Any]) -> What:
     payment = row.get("payment")
     if payment is not None:
         return _payment(row, payment)
+    if row.get("document") is not None:
+        return _document(row, row["document"])
     return _status(row)
 
 
@@ -107,6 +123,13 @@ def _payment(row: Mapping[str, Any], payment: Any) -> What:
         return PaymentReceived(str(payment["payment_id"]), amount, date.fromisoformat(payment["value_date"]))
     except (KeyError, TypeError, ValueError):
         return Unmapped("payment", redacted(row))
+
+
+def _document(row: Mapping[str, Any], document: Any) -> What:
+    try:
+        return DocumentAdded(str(document["document_id"]), str(document["kind"]), str(document["link"]))
+    except (KeyError, TypeError):
+        return Unmapped("document", redacted(row))
 
 
 def _status(row: Mapping[str, Any]) -> What:

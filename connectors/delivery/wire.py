@@ -1,0 +1,106 @@
+"""HTTP as every adapter speaks it: one request, and an answer or a typed error that says what may have happened. Nothing is repeated here.
+
+A request that may change something and got no answer that can be understood (timeout after sending, connection lost, any 5xx) is
+`ResultUnknown`: a 5xx can come after the case was taken. What concerns the account and not the request (401, 403, 429) is raised here too;
+any other status is the adapter's to read.
+"""
+
+import asyncio
+from collections.abc import Mapping
+from datetime import UTC, datetime
+from email.utils import parsedate_to_datetime
+from typing import Any, Final
+
+import httpx
+
+from connectors.delivery.agency import REQUESTS_AT_ONCE
+from connectors.delivery.errors import CredentialsRefused, RateLimited, ResultUnknown, Unavailable
+
+CONNECT_S: Final = 5.0
+ANSWER_S: Final = 20.0
+"""Longer than an agency's own deadline should be; whoever waits longer only holds a lane."""
+ANSWER_BYTES_MAX: Final = 8_000_000
+"""No agency's page is as long; one that goes on for ever must not fill our memory."""
+
+_NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout)
+
+
+class Wire:
+    """Connections to one agency for one account. `answer_s`: how long a whole answer is waited for, however slowly its body comes."""
+
+    def __init__(self, url: str, headers: Mapping[str, str], answer_s: float) -> None:
+        self._answer_s = answer_s
+        self._http = httpx.AsyncClient(
+            base_url=url,
+            headers=dict(headers),
+            timeout=httpx.Timeout(answer_s, connect=min(CONNECT_S, answer_s), pool=None),
+            limits=httpx.Limits(max_connections=REQUESTS_AT_ONCE, max_keepalive_connections=REQUESTS_AT_ONCE),
+            trust_env=False,
+        )
+
+    async def get(self, path: str, params: Mapping[str, str] | None = None) -> httpx.Response:
+        """An answer below 500. Raises Unavailable, RateLimited, CredentialsRefused."""
+        try:
+            answer = await self._whole(self._http.build_request("GET", path, params=dict(params or {})))
+        except (httpx.TransportError, httpx.InvalidURL, TimeoutError) as error:
+            raise Unavailable(f"GET: {type(error).__name__}") from None
+        if answer.status_code >= 500:
+            raise Unavailable(f"GET: HTTP {answer.status_code}")
+        _refuse_account(answer)
+        return answer
+
+    async def send(self, method: str, path: str, body: Any, headers: Mapping[str, str] | None = None) -> httpx.Response:
+        """An answer below 500 to what may change something; `body` None: none. Raises Unavailable, ResultUnknown, RateLimited,
+        CredentialsRefused."""
+        request = self._http.build_request(method, path, json=body, headers=dict(headers or {}))
+        try:
+            answer = await self._whole(request)
+        except _NOT_SENT as error:
+            raise Unavailable(f"{method}: {type(error).__name__}") from None
+        except (httpx.TransportError, TimeoutError) as error:
+            raise ResultUnknown(f"{method}: {type(error).__name__}") from None
+        if answer.status_code >= 500:
+            raise ResultUnknown(f"{method}: HTTP {answer.status_code}")
+        _refuse_account(answer)
+        return answer
+
+    async def close(self) -> None:
+        await self._http.aclose()
+
+    async def _whole(self, request: httpx.Request) -> httpx.Response:
+        """The answer with its body. httpx's own timeout counts from byte to byte; this one counts to the last."""
+        async with asyncio.timeout(self._answer_s):
+            answer = await self._http.send(request, stream=True)
+            try:
+                body = bytearray()
+                async for part in answer.aiter_bytes():
+                    body += part
+                    if len(body) > ANSWER_BYTES_MAX:
+                        raise httpx.ReadError(f"an answer of more than {ANSWER_BYTES_MAX} bytes")
+            except httpx.DecodingError as error:
+                raise httpx.ReadError(type(error).__name__) from None
+            finally:
+                await answer.aclose()
+        return httpx.Response(answer.status_code, headers=_plain(answer.headers), content=bytes(body), request=request)
+
+
+def _plain(headers: httpx.Headers) -> dict[str, str]:
+    """The headers of a body that is decoded already."""
+    return {name: value for name, value in headers.items() if name not in ("content-encoding", "content-length", "transfer-encoding")}
+
+
+def _refuse_account(answer: httpx.Response) -> None:
+    if answer.status_code == 429:
+        raise RateLimited("HTTP 429", _after_s(answer.headers.get("retry-after", "")))
+    if answer.status_code in (401, 403):
+        raise CredentialsRefused(f"HTTP {answer.status_code}")
+
+
+def _after_s(text: str) -> float | None:
+    """Retry-After in seconds, in either of its forms (RFC 9110 10.2.3); None for what is neither."""
+    if text.isascii() and text.isdecimal() and len(text) < 10:
+        return float(text)
+    try:
+        return max((parsedate_to_datetime(text) - datetime.now(UTC)).total_seconds(), 0.0)
+    except (TypeError, ValueError, OverflowError):
+        return None
