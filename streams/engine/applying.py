@@ -185,7 +185,7 @@ class Applier(Generic[State, Shared, Event]):
 
     def _keyed(self, record: Record, key: bytes) -> None:
         states = self.states
-        entry = states.find(key)
+        entry = states.at_hand.get(key) or states.find(key)
         if entry.state is None and self._forwarded(record, key):
             return
         decoded = self._processor.decode(record)

@@ -44,16 +44,18 @@ class States(Generic[State]):
     """States by key over `store`. `find` and `put` while applying; then `changes`, and `settle` or `take_back`.
 
     A state is encoded when it is put, not when its transaction ends: by then it and what it was before have left the processor's caches,
-    and fetching them again costs five times the encoding. So of what was before only the due time is kept; the store has the rest.
+    and fetching them again costs five times the encoding. So of what was before only a due time that moved is kept; the store has the rest.
     """
 
     def __init__(self, processor: Processor[State, Any, Any], store: Store, cached: int, state_bytes: int) -> None:
-        self._processor = processor
+        self._load = processor.load
+        self._dump = processor.dump
         self._store = store
         self._cached = cached
         self._state_bytes = state_bytes
         self._head = partial(HEAD.pack, processor.state_version)
-        self._entries: dict[bytes, Entry[State]] = {}
+        self.at_hand: dict[bytes, Entry[State]] = {}
+        """Entries as of now; `find` has the rest."""
         self._due_before: dict[bytes, int] = {}
         self._records: dict[bytes, bytes | None] = {}
         self._reserved: dict[bytes, bytes] = {}
@@ -63,27 +65,28 @@ class States(Generic[State]):
 
     def find(self, key: bytes) -> Entry[State]:
         """The key's entry as of now. Raises whatever the processor's `load` does."""
-        entry = self._entries.get(key)
+        entry = self.at_hand.get(key)
         if entry is None:
-            entry = self._entries[key] = self._stored(key)
+            entry = self.at_hand[key] = self._stored(key)
         return entry
 
     def holds(self, key: bytes | None) -> bool:
         """Whether the key is at hand with a state, and so known to belong to this partition."""
-        return key is not None and self._entries.get(key, UNKNOWN).state is not None
+        return key is not None and self.at_hand.get(key, UNKNOWN).state is not None
 
     def put(self, key: bytes, before: Entry[State], state: State | None, due_ms: int | None) -> None:
         """Take note of what came of an event; `before` is what `find` gave. Raises whatever the processor's `dump` does."""
         due = NEVER if due_ms is None or state is None else due_ms
+        moves = due != before.due_ms
         if state is not before.state:
             self._records[key] = self._encoded(key, state, due)
-        elif due == before.due_ms:
+        elif not moves:
             return
         elif framed := self._records.get(key):
             self._records[key] = with_due(framed, due)
-        if key not in self._due_before:
+        if moves and key not in self._due_before:
             self._due_before[key] = before.due_ms
-        self._entries[key] = Entry(state, due)
+        self.at_hand[key] = Entry(state, due)
 
     def put_reserved(self, key: bytes, framed: bytes) -> None:
         self._reserved[key] = framed
@@ -97,7 +100,7 @@ class States(Generic[State]):
         moves: dict[bytes, tuple[int, int]] = {}
         moved_alone: dict[bytes, bytes | None] = {}
         for key, before_ms in self._due_before.items():
-            due_ms = self._entries[key].due_ms
+            due_ms = self.at_hand[key].due_ms
             if due_ms != before_ms:
                 moves[key] = before_ms, due_ms
                 if key not in records:
@@ -109,15 +112,15 @@ class States(Generic[State]):
         self._store.write(changes.stored, changes.moves, position)
         self._forget_open()
         self.exempt.clear()
-        excess = len(self._entries) - self._cached
+        excess = len(self.at_hand) - self._cached
         if excess > 0:
-            for key in list(self._entries)[: excess + self._cached // 10]:
-                del self._entries[key]
+            for key in list(self.at_hand)[: excess + self._cached // 10]:
+                del self.at_hand[key]
 
     def take_back(self) -> None:
         """Forget everything put since the last `settle`."""
-        for key in self._due_before:
-            del self._entries[key]
+        for key in self._open():
+            del self.at_hand[key]
         self._forget_open()
 
     def due(self, now_ms: int, revisit: tuple[bytes, ...]) -> list[bytes]:
@@ -125,8 +128,8 @@ class States(Generic[State]):
         keys = set(self._store.due(now_ms))
         if revisit:
             keys |= self._store.starting_with(revisit)
-        for key in self._due_before:
-            entry = self._entries[key]
+        for key in self._open():
+            entry = self.at_hand[key]
             if entry.state is not None and (entry.due_ms <= now_ms or key.startswith(revisit)):
                 keys.add(key)
             else:
@@ -135,14 +138,18 @@ class States(Generic[State]):
 
     def committed(self, key: bytes) -> State | None:
         """The key's state as of the last committed transaction, for reading from outside; leaves no trace in the cache."""
-        entry = None if key in self._due_before else self._entries.get(key)
+        entry = None if key in self._records or key in self._due_before else self.at_hand.get(key)
         return (entry or self._stored(key)).state
+
+    def _open(self) -> set[bytes]:
+        """Keys that the open transaction has changed, or moved to another due time."""
+        return self._records.keys() | self._due_before.keys()
 
     def _encoded(self, key: bytes, state: State | None, due_ms: int) -> bytes | None:
         if state is None:
             self._too_large.pop(key, None)
             return None
-        payload = self._processor.dump(state)
+        payload = self._dump(state)
         if len(payload) > self._state_bytes:
             self._too_large[key] = len(payload)
         elif self._too_large:
@@ -160,4 +167,4 @@ class States(Generic[State]):
         if framed is None:
             return UNKNOWN
         version, due_ms, payload = unframe(framed)
-        return Entry(self._processor.load(payload, version), due_ms)
+        return Entry(self._load(payload, version), due_ms)

@@ -153,6 +153,9 @@ class TransactionalWriter:
         for topic, outs in _by_topic(outputs).items():
             partitions = self._partitions.get(topic) or await self.partitions(topic)
             home = self.home if self.home is not None and self.home.partitions == partitions else None
+            if home is not None and all(output.partition is None and output.key in at_hand for output in outs):
+                placed[topic, home.partition] = outs
+                continue
             for output in outs:
                 key, partition = output.key, output.partition
                 if partition is None:
