@@ -48,7 +48,7 @@ class Event(NamedTuple):
     key: bytes | None
     value: bytes | None
     headers: Headers = ()
-    place: object = ""
+    place: object = "an event"
 
 
 class Buried(NamedTuple):
@@ -153,6 +153,12 @@ def clock_ticked(now: datetime) -> bytes:
     return encode(ClockTicked(id=f"tick-{now.isoformat()}", source=SOURCE, time=now, data=ClockTickedData(now=now)))
 
 
+def _tell_failure(error: Exception, place: object) -> None:
+    """As a worker does: one line, and the way there for whoever asks for it."""
+    log.error("the rules failed at %s: %s at %s", place, type(error).__name__, deadletter.place_of(error))
+    log.debug("the way there", exc_info=error)
+
+
 class _Partition:
     """One partition with a dict of states and a heap of due times in place of store, transactions and broker."""
 
@@ -168,7 +174,7 @@ class _Partition:
         self._failing: dict[bytes, str] = {}
         self._offsets: Counter[str] = Counter()
         self._ticked_us: list[int] = []
-        self._place: object = ""
+        self._place: object = "an event"
         self._result = Replayed()
 
     def run(self, events: Sequence[Event], ticks: Sequence[int], end_ms: int) -> None:
@@ -225,7 +231,7 @@ class _Partition:
         try:
             applied = self._processor.apply(self._shared, record.key, self._states.get(record.key), event, record)
         except Exception as error:  # a worker would bury the record too, and go on
-            log.exception("the rules failed at a record of %s", record.topic)
+            _tell_failure(error, self._place)
             self._poisoned(record, deadletter.of_exception(error), deadletter.APPLY)
             return
         self._take(record.key, applied)
@@ -277,7 +283,7 @@ class _Partition:
         """A key is a dead letter where its visits begin to fail, not at each tick."""
         poison = deadletter.of_exception(error)
         if self._failing.get(key) != poison.reason:
-            log.error("the rules failed at a tick", exc_info=error)
+            _tell_failure(error, self._place)
             self._letter(record, poison, deadletter.VISIT)
         self._failing[key] = poison.reason
         self._tell_poisoned(record, poison)

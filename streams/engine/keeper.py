@@ -172,5 +172,7 @@ class Keeper(Generic[State, Shared, Event]):
 
 
 def _tell_if_broken(main: "asyncio.Task[None]") -> None:
-    if not main.cancelled() and main.exception() is not None:
-        log.critical("%s is kept no longer", main.get_name(), exc_info=main.exception())
+    error = None if main.cancelled() else main.exception()
+    if error is not None:
+        log.critical("%s is kept no longer: %s at %s", main.get_name(), type(error).__name__, deadletter.place_of(error))
+        log.debug("%s", main.get_name(), exc_info=error)

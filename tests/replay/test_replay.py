@@ -143,7 +143,9 @@ def test_what_cannot_be_applied_is_buried_and_the_rest_goes_on() -> None:
     assert reminded(result) == ["2026-01-13T12:00:00Z"]  # the other contract's
 
 
-def test_a_failure_of_the_rules_buries_its_record_and_the_rest_goes_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failure_of_the_rules_buries_its_record_and_the_rest_goes_on(
+    monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
     def fail(*_: object) -> None:
         raise ZeroDivisionError
 
@@ -156,6 +158,11 @@ def test_a_failure_of_the_rules_buries_its_record_and_the_rest_goes_on(monkeypat
         result = replay([invoice()], [SHORT], date(2026, 1, 11))
     assert result.dead_letters == {"ZeroDivisionError": 1}
     assert data(result.sorted_status()[0])["status"] == "Clear"
+    assert [text.partition(" at test_replay.py:")[0] for text in caplog.messages] == [
+        "the rules failed at an event: ZeroDivisionError",
+        "the rules failed at a tick: ZeroDivisionError",
+    ]
+    assert "Traceback" not in caplog.text
 
 
 def test_a_policy_that_asks_for_too_much_is_refused() -> None:
