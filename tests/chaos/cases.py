@@ -88,10 +88,6 @@ class Cases:
         """What happened up to and including the day `until`."""
         return Cases(self.tenant, self.policy, tuple(line for line in self.lines if line.moment.date() <= until), until)
 
-    def looked_at_until(self, until: date) -> "Cases":
-        """The same events, and ticks up to that day."""
-        return Cases(self.tenant, self.policy, self.lines, until)
-
     def periods(self, days: int) -> list[Slice]:
         """Slices of so many days with events each."""
         pieces = self.days()

@@ -218,7 +218,7 @@ def assert_like_replay(house: House, replayed: Replayed, kept: Sequence[str] = C
     counts = {topics.CASE_STATUS: len(wanted)}
     for topic in kept:
         outputs = replayed.outputs.get(topic, [])
-        assert_same(topic, house.kept(topic), by_key(read(output) for output in outputs))
+        assert_same(topic, house.kept(topic), by_key(_read(output) for output in outputs))
         counts[topic] = len(outputs)
     return counts
 
@@ -240,11 +240,10 @@ def standing(row: dict[str, Any]) -> dict[str, Any]:
 
 def latest(replayed: Replayed) -> dict[str, Any]:
     """The last case-status of each contract, as `House.status` gives them."""
-    return dict(read(output) for output in replayed.case_status.values())
+    return dict(_read(output) for output in replayed.case_status.values())
 
 
-def read(output: Output) -> tuple[str, Any]:
-    """Key and content, as `exported` tells them."""
+def _read(output: Output) -> tuple[str, Any]:
     assert output.key is not None
     assert output.value is not None
     return output.key.decode(), json.loads(output.value)
