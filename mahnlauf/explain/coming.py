@@ -12,7 +12,7 @@ from mahnlauf.told import read_told
 from schemas import topics
 from schemas.timers import ClockTicked, ClockTickedData
 from streams.engine.protocol import Applied, Keyed, Output, Record
-from streams.escalation import outputs, supported
+from streams.escalation import outputs
 from streams.escalation.calendar import local
 from streams.escalation.settings import Shared
 from streams.escalation.state import Contract
@@ -70,8 +70,7 @@ def _tick(processor: EscalationProcessor, shared: Shared, key: str, state: Contr
 
 def what_if(found: Found, turn: Turn) -> list[WhatIf]:
     """What the things that a caller or a colleague may do would change, today."""
-    causes = (cause for cause in _causes(turn) if cause[2] not in supported.EVENTS)
-    return [WhatIf(cause, _effect(found, topic, kind, data)) for cause, topic, kind, data in causes]
+    return [WhatIf(cause, _effect(found, topic, kind, data)) for cause, topic, kind, data in _causes(turn)]
 
 
 def _causes(turn: Turn) -> Iterator[tuple[str, str, str, dict[str, Any]]]:

@@ -35,7 +35,6 @@ from streams.escalation.outputs import Told
 from streams.escalation.settings import Shared
 from streams.escalation.settlement import Books
 from streams.escalation.state import Contract, Original, Standing
-from streams.escalation.supported import EVENTS, NOT_SUPPORTED_YET
 from streams.escalation.turn import Refused, Turn
 
 TICK = "tick"
@@ -100,8 +99,6 @@ def apply(shared: Shared, key: str, contract: Contract | None, topic: str, event
 
 
 def _admit(turn: Turn, topic: str, event: Any, time_us: int, recognised: Recognised, original: Original | None) -> None:
-    if event.type in EVENTS:
-        raise Refused(NOT_SUPPORTED_YET, f"{event.type}: its rules come with a later version")
     if recognised.conflict is not None:
         intake.refuse_conflict(event, recognised.conflict)
     intake.refuse_too_many(turn.contract, event)
@@ -152,6 +149,8 @@ _ORDERS: dict[str, Callable[[Turn, Any], None]] = {
     "handover.ordered": case.order_handover,
     "case.refresh_ordered": lambda turn, data: refresh.order_refresh(turn),
     "case.monitoring_ordered": lambda turn, data: refresh.order_monitoring(turn),
+    "case.message_written": case.write_message,
+    "case.question_answered": case.answer_question,
     "handover.recalled": lambda turn, data: case.order_recall(turn),
     "call.attempted": calls.attempted,
     "step.approved": lambda turn, data: waiting.approve(turn, data.step),

@@ -5,9 +5,9 @@ from collections.abc import Iterable, Sequence
 from msgspec.structs import replace
 
 from schemas.ids import handover_id
-from schemas.instructions import HandoverOrderedData
+from schemas.instructions import HandoverOrderedData, MessageWrittenData, QuestionAnsweredData
 from schemas.policy import HandOver, Remind
-from streams.escalation import placement, statuses, tell
+from streams.escalation import attention, placement, statuses, tell
 from streams.escalation.evaluate import evaluate, move
 from streams.escalation.ladder import NextStep
 from streams.escalation.settlement import PAYMENT, Books
@@ -159,6 +159,24 @@ def send_recall(turn: Turn, number: int, reason: str) -> None:
     if not any(sent.reason in ("paid", reason) for sent in case.recalls):
         turn.set_case(number, recalls=(*case.recalls, Recall(reason, turn.day)))
         tell.recall(turn, case, reason)
+
+
+def write_message(turn: Turn, data: MessageWrittenData) -> None:
+    """A person writes to the agency. Raises Refused."""
+    case = turn.contract.cases[addressed(turn, "write about")]
+    if not settled(case):
+        tell.words(turn, case, data.message_id, data.text)
+
+
+def answer_question(turn: Turn, data: QuestionAnsweredData) -> None:
+    """A person answers the agency's question. Raises Refused.
+
+    Which case asked is not remembered: with several open, the answer goes to the present one, as every order does.
+    """
+    case = turn.contract.cases[addressed(turn, "answer about")]
+    if not settled(case):
+        tell.answer(turn, case, data.question_id, data.answer)
+    attention.drop(turn, "question")
 
 
 def settled(case: Case) -> bool:

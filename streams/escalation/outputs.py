@@ -26,6 +26,7 @@ SUBMIT = "case.submit"
 RECALL = "case.recall"
 REPORT_PAYMENT = "case.report_payment"
 SEND_MESSAGE = "case.send_message"
+ANSWER = "case.answer"
 
 KINDS = (
     HISTORY,
@@ -45,6 +46,7 @@ KINDS = (
     PLAN_BROKEN,
     REFRESH,
     MONITOR,
+    ANSWER,
 )
 """Their order is that of the counters in a state: new kinds are added at the end."""
 _PLACES = {kind: place for place, kind in enumerate(KINDS)}
@@ -67,6 +69,7 @@ TOPICS = {
     RECALL: topics.COMMANDS,
     REPORT_PAYMENT: topics.COMMANDS,
     SEND_MESSAGE: topics.COMMANDS,
+    ANSWER: topics.COMMANDS,
 }
 
 

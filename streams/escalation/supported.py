@@ -1,7 +1,6 @@
 """What the contract already names but these rules don't apply yet: one table for the processor and for whoever reads a policy file.
 
-An event of these types is a dead letter (`not supported yet`), a policy that asks for one of these keys is refused: nothing that
-somebody relies on is ignored in silence.
+A policy that asks for one of these keys is refused: nothing that somebody relies on is ignored in silence.
 """
 
 from collections.abc import Iterator
@@ -9,14 +8,6 @@ from collections.abc import Iterator
 from schemas.policy import Policy
 
 NOT_SUPPORTED_YET = "not supported yet"
-
-EVENTS = frozenset(
-    {
-        "case.message_written",
-        "case.question_answered",
-    }
-)
-"""Types of events whose rules are still to come."""
 
 POLICY_KEYS = (
     "interest",

@@ -259,5 +259,15 @@ def message(turn: Turn, case: Case, text_key: str) -> None:
     turn.tell(outputs.SEND_MESSAGE, {"handover_id": case.handover_id, "text_key": text_key})
 
 
+def words(turn: Turn, case: Case, message_id: str, text: str) -> None:
+    """Pass a person's words on to the agency, sealed as they came: nothing here can read them."""
+    turn.tell(outputs.SEND_MESSAGE, {"handover_id": case.handover_id, "message_id": message_id, "text": text})
+
+
+def answer(turn: Turn, case: Case, question_id: str, text: str) -> None:
+    """Pass a person's answer to the agency's question on, sealed as it came."""
+    turn.tell(outputs.ANSWER, {"handover_id": case.handover_id, "question_id": question_id, "answer": text})
+
+
 def _present(data: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in data.items() if value is not None}

@@ -49,9 +49,9 @@ def _to_the_agency(contract: Contract, event: Any) -> None:
     elif isinstance(event, instructions.CaseMonitoringOrdered):
         _command(contract, "case.monitor", {})
     elif isinstance(event, instructions.CaseMessageWritten):
-        _command(contract, "case.send_message", {"message_id": event.data.message_id})
+        _command(contract, "case.send_message", {"message_id": event.data.message_id, "text": event.data.text})
     elif isinstance(event, instructions.CaseQuestionAnswered):
-        _command(contract, "case.answer", {"question_id": event.data.question_id})
+        _command(contract, "case.answer", {"question_id": event.data.question_id, "answer": event.data.answer})
         contract.attention.end("question")
 
 

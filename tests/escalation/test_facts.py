@@ -177,17 +177,6 @@ def test_steps_wait_until_the_attention_is_cleared() -> None:
     assert one.reminders == [("2026-01-24", 1)]
 
 
-@pytest.mark.parametrize("kind", ["case.message_written", "case.question_answered"])
-def test_what_comes_later_is_refused_and_not_ignored(kind: str) -> None:
-    data: dict[str, dict[str, Any]] = {
-        "case.message_written": {"by": "ann", "message_id": "M1", "text": "x"},
-        "case.question_answered": {"by": "ann", "question_id": "Q1", "answer": "x"},
-    }
-    one = known()
-    one.event(kind, "2026-01-12", **data[kind])
-    assert [reason for reason, _ in one.refused] == ["not supported yet"]
-
-
 def test_a_contract_that_ended_still_owes() -> None:
     one = known()
     one.event("contract.ended", "2026-01-12", ended_on="2026-01-12")
