@@ -85,6 +85,13 @@ class Connector(Section):
     port: Port = 6067
 
 
+class Webhooks(Section):
+    """What receives the agencies' webhooks (`mahnlauf webhooks`)."""
+
+    host: str = LOOPBACK
+    port: Port = 6068
+
+
 class Account(Section):
     """One set of credentials at one agency: `[[accounts]]`, one each. An account of the same name on `agency.accounts` wins."""
 
@@ -127,6 +134,7 @@ class Settings(BaseSettings):
     kafka: Kafka = Kafka()
     worker: Worker = Field(default_factory=Worker)
     connector: Connector = Field(default_factory=Connector)
+    webhooks: Webhooks = Webhooks()
     encryption: Encryption = Encryption()
     log: Log = Log()
     accounts: tuple[Account, ...] = ()
@@ -205,6 +213,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "kafka": Kafka,
     "worker": Worker,
     "connector": Connector,
+    "webhooks": Webhooks,
     "encryption": Encryption,
     "log": Log,
     "accounts": Account,

@@ -106,6 +106,19 @@ class AccountOwner:
         """Deliver a command from the outbox."""
         self._lanes.put(command.subject, partial(self._deliver, Job(command, offset)))
 
+    def hear(self, case_id: str, offset: int) -> None:
+        """Take the hint of a webhook: something happened to this case, or (empty) to one that is not named."""
+        self._lanes.put(f"webhook/{case_id}", partial(self._follow_hint, case_id, offset))
+
+    async def _follow_hint(self, case_id: str, offset: int) -> None:
+        """A feed is read on; a case is asked for. What can't be asked now is not lost: the feed or the next refresh tells it too."""
+        edits: tuple[Edit, ...] = ()
+        if self.has_feed:
+            self.feed.look_now()
+        elif case_id and self.gate.closed_for_s == 0:
+            edits = await self._sender.looked_at(case_id)
+        await self._book.write(Entry(edits=edits, finished=((topics.INBOX, offset),)))
+
     async def _deliver(self, job: Job) -> None:
         handover = self._handover(job.command)
         if job.offset is not None and job.offset <= handover.through:

@@ -20,6 +20,7 @@ from connectors.delivery.ledger import LedgerUnreadable
 from connectors.delivery.metrics import Metrics
 from connectors.delivery.owner import AccountOwner, Pace
 from connectors.delivery.progress import Progress
+from connectors.delivery.webhook import case_named
 from schemas import codec, topics
 from schemas.commands import CommandEvent
 from streams.engine import deadletter
@@ -32,7 +33,7 @@ from streams.engine.transaction import TransactionalWriter
 
 log = logging.getLogger(__name__)
 
-INPUTS: Final = (topics.COMMANDS, topics.OUTBOX)
+INPUTS: Final = (topics.COMMANDS, topics.OUTBOX, topics.INBOX)
 IN_HAND_MAX: Final = 2_000
 """Commands read from an outbox and not finished: more would only fill memory, a lane is served one at a time."""
 _POLL_MS: Final = 1_000
@@ -180,19 +181,33 @@ class Partition:
             for topic, records in found:
                 if topic == topics.COMMANDS:
                     await book.write(dispatched(records, book.contents.routes))
+                elif topic == topics.INBOX:
+                    await self._hear(records, book, tasks, stack)
                 else:
                     await self._hand_over(records, book, tasks, stack)
             if not any(records for _, records in found) and any(at.done != at.committed for at in self.progress.values()):
                 await book.write(Entry())  # transaction markers alone have moved the position: no lag is left behind
 
     def _wanted(self) -> tuple[str, ...]:
-        return INPUTS if self.progress[topics.OUTBOX].unfinished < IN_HAND_MAX else (topics.COMMANDS,)
+        return tuple(topic for topic in INPUTS if topic == topics.COMMANDS or self.progress[topic].unfinished < IN_HAND_MAX)
 
     def _begin(self, topic: str, records: list[Record]) -> None:
         if not self.unfinished:
             self._moved_at = asyncio.get_running_loop().time()
         for record in records:
             self.progress[topic].begin(record.offset)
+
+    async def _hear(self, records: list[Record], book: Book, tasks: asyncio.TaskGroup, stack: AsyncExitStack) -> None:
+        """Webhooks; what else stands there was written by us, for a person to read."""
+        passed = []
+        for record in records:
+            case_id = case_named(record.value, record.headers)
+            if case_id is None:
+                passed.append((topics.INBOX, record.offset))
+            else:
+                self._owner((record.key or b"").decode(), book, tasks, stack).hear(case_id, record.offset)
+        if passed:
+            await book.write(Entry(finished=tuple(passed)))
 
     async def _hand_over(self, records: list[Record], book: Book, tasks: asyncio.TaskGroup, stack: AsyncExitStack) -> None:
         for record in records:

@@ -150,6 +150,18 @@ class Sender:
         submission = Submission(command.data.handover_id, handover.contract, command.time, command.data, debtor)
         return self._of(await self._change(handover, command, "submit", self._agency.submit, submission))
 
+    async def looked_at(self, case_id: str) -> tuple[Edit, ...]:
+        """What a case tells of which something was said to have happened; nothing where it can't be asked for, or is not ours."""
+        try:
+            view = await self._request("view", self._agency.view, case_id)
+        except AgencyError as error:
+            log.warning("account of %s: a case it told of can't be asked for: %s (%s)", self._name, error.reason, error)
+            return ()
+        if self._book.handover(view.reference) is None:
+            return ()
+        result = self._of(view)
+        return (Edit(view.reference, result.step, result.told),)
+
     def _of(self, view: CaseView) -> Result:
         """The agency has the case; all it tells of it is told on."""
         said = [replies.of_change(change, self._name) for change in view.changes]

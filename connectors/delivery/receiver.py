@@ -1,0 +1,205 @@
+"""The receiver of webhooks: one small web application for every agency. It verifies, stores on `agency.inbox`, and answers; nothing else.
+
+    POST /<agency>/<tenant>/<account>     200: stored (or known already), 401: not genuine, 408 / 413: too slow, too large,
+                                          503: not stored, send it again
+    GET  /metrics, /healthz
+
+Who sends is answered as soon as Kafka has the delivery; the account's owner, in a connector, does what follows from it. What is sent again
+within its time window under the same id is not stored twice; after a restart it may be, and does no harm.
+"""
+
+import asyncio
+import logging
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+import aiokafka.errors as kafka_errors
+from aiokafka import AIOKafkaProducer
+from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, generate_latest
+from starlette.applications import Starlette
+from starlette.requests import ClientDisconnect, Request
+from starlette.responses import PlainTextResponse, Response
+from starlette.routing import Route
+
+from connectors.delivery.accounts import SECRET_SEALED, UNREADABLE, Accounts
+from connectors.delivery.agency import AccountConfig, account_key
+from connectors.delivery.sealing import Keys
+from connectors.delivery.webhook import KIND, WEBHOOK, Delivery, NotGenuine, Webhook, kept
+from connectors.web import WebServer
+from schemas import topics
+from streams.engine.cluster import Cluster, Connection
+
+log = logging.getLogger(__name__)
+
+BODY_BYTES_MAX: Final = 256 << 10
+"""Thin deliveries have some hundred bytes; an event of ours has at most as much as this."""
+BODY_WITHIN_S: Final = 5.0
+"""Who sends slower than that holds a connection for nothing."""
+STORED_WITHIN_S: Final = 5.0
+"""Senders give up after 10 s or more; they are told to come again before that."""
+AT_ONCE: Final = 200
+"""Requests under way, so that a flood fills no memory; more are told to come again."""
+REMEMBERED: Final = 100_000
+"""Deliveries whose ids are known; the oldest are forgotten first, long after their window."""
+
+
+class _Refused(Exception):
+    """What is answered instead of 200. `outcome` is the metric's label."""
+
+    def __init__(self, status: int, outcome: str) -> None:
+        super().__init__(outcome)
+        self.status = status
+        self.outcome = outcome
+
+
+@dataclass(frozen=True, slots=True)
+class ReceiverConfig:
+    """`keys` open the accounts' webhook secrets and seal what is stored. `port` 0 takes a free one."""
+
+    connection: Connection
+    keys: Keys = field(repr=False)
+    host: str = "127.0.0.1"
+    port: int = 0
+
+
+class Receiver:
+    """See the module's first lines. `webhooks` verify, by agency; `wall_s` is the wall clock."""
+
+    def __init__(self, config: ReceiverConfig, webhooks: Mapping[str, Webhook], wall_s: Callable[[], float] = time.time) -> None:
+        self._config = config
+        self._webhooks = webhooks
+        self._wall_s = wall_s
+        self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
+        self._under_way = 0
+        self._producer: AIOKafkaProducer | None = None
+        self._accounts: Accounts | None = None
+        self.registry = CollectorRegistry()
+        self._counted = Counter("mahnlauf_webhooks", "Webhooks by what became of them", ["agency", "outcome"], registry=self.registry)
+        self._server = WebServer(self._app(), config.host, config.port)
+
+    @property
+    def url(self) -> str:
+        return self._server.url
+
+    async def run(self, stopped: asyncio.Event, listening: Callable[[str], None]) -> None:
+        """Receive until `stopped` is set; `listening` is told the address. Raises PortTaken, EngineError."""
+        cluster = Cluster(self._config.connection, "mahnlauf-webhooks")
+        await cluster.start()
+        accounts = self._accounts = Accounts(cluster, {}, self._config.keys, lambda _: "", lambda _: None, lambda _: None)
+        producer = AIOKafkaProducer(
+            **self._config.connection.options("mahnlauf-webhooks"), enable_idempotence=True, request_timeout_ms=int(STORED_WITHIN_S * 1000)
+        )
+        try:
+            await accounts.start()
+            await producer.start()
+            self._producer = producer
+            await self._server.start()
+            listening(self.url)
+            await self._follow(accounts, stopped)
+        finally:
+            await self._server.stop()
+            await producer.stop()
+            await accounts.stop()
+            await cluster.stop()
+
+    async def _follow(self, accounts: Accounts, stopped: asyncio.Event) -> None:
+        following, waiting = asyncio.create_task(accounts.run()), asyncio.create_task(stopped.wait())
+        await asyncio.wait([following, waiting], return_when=asyncio.FIRST_COMPLETED)
+        for task in (following, waiting):
+            task.cancel()
+        ended = (await asyncio.gather(following, return_exceptions=True))[0]
+        if isinstance(ended, Exception):
+            raise ended
+
+    def _app(self) -> Starlette:
+        return Starlette(
+            routes=[
+                Route("/{agency}/{tenant}/{account}", self._post, methods=["POST"]),
+                Route("/metrics", self._metrics),
+                Route("/healthz", self._alive),
+            ]
+        )
+
+    async def _post(self, request: Request) -> Response:
+        agency = request.path_params["agency"]
+        label = agency if agency in self._webhooks else "unknown"
+        if self._under_way >= AT_ONCE:
+            return self._answer(label, 503, "too_many")
+        self._under_way += 1
+        try:
+            return self._answer(label, 200, await self._taken(agency, request))
+        except _Refused as refused:
+            return self._answer(label, refused.status, refused.outcome)
+        finally:
+            self._under_way -= 1
+
+    def _answer(self, label: str, status: int, outcome: str) -> Response:
+        self._counted.labels(label, outcome).inc()
+        return PlainTextResponse(f"{outcome}\n", status)
+
+    async def _taken(self, agency: str, request: Request) -> str:
+        key = account_key(request.path_params["tenant"], request.path_params["account"])
+        body = await _body(request)
+        account = self._account(agency, key)
+        try:
+            delivery = self._webhooks[agency](account.webhook_secret, request.headers, body, self._wall_s())
+        except NotGenuine as error:
+            raise _Refused(401, error.why) from None
+        if (key, delivery.id) in self._seen:
+            return "known"
+        await self._store(agency, key, delivery, body)
+        self._remember(key, delivery)
+        return "stored"
+
+    def _account(self, agency: str, key: str) -> AccountConfig:
+        """The account a delivery is for. Who asks for one that is not there learns no more than who signs wrongly."""
+        assert self._accounts is not None
+        account = self._accounts.by_key.get(key)
+        if account is not None and account.paused in (SECRET_SEALED, UNREADABLE):
+            raise _Refused(503, account.paused)
+        if agency not in self._webhooks or account is None or account.agency != agency or not account.webhook_secret:
+            raise _Refused(401, "signature_wrong")
+        return account
+
+    async def _store(self, agency: str, key: str, delivery: Delivery, body: bytes) -> None:
+        assert self._producer is not None
+        value = kept(agency, key, delivery, body, self._config.keys)
+        try:
+            async with asyncio.timeout(STORED_WITHIN_S):
+                await self._producer.send_and_wait(
+                    topics.INBOX, value, key.encode(), timestamp_ms=int(self._wall_s() * 1000), headers=[(KIND, WEBHOOK)]
+                )
+        except (kafka_errors.KafkaError, TimeoutError) as error:
+            log.warning("a webhook for %s could not be stored: %r", key, error)
+            raise _Refused(503, "not_stored") from None
+
+    def _remember(self, key: str, delivery: Delivery) -> None:
+        self._seen[key, delivery.id] = None
+        if len(self._seen) > REMEMBERED:
+            self._seen.popitem(last=False)
+
+    async def _metrics(self, request: Request) -> Response:
+        return Response(generate_latest(self.registry), media_type=CONTENT_TYPE_LATEST)
+
+    async def _alive(self, request: Request) -> Response:
+        return PlainTextResponse("ok\n")
+
+
+async def _body(request: Request) -> bytes:
+    """The body, as far as it may be read. Raises _Refused."""
+    length = request.headers.get("content-length", "0")
+    if length.isdecimal() and int(length) > BODY_BYTES_MAX:
+        raise _Refused(413, "too_large")
+    body = bytearray()
+    try:
+        async with asyncio.timeout(BODY_WITHIN_S):
+            async for part in request.stream():
+                body += part
+                if len(body) > BODY_BYTES_MAX:
+                    raise _Refused(413, "too_large")
+    except (TimeoutError, ClientDisconnect):
+        raise _Refused(408, "too_slow") from None
+    return bytes(body)
