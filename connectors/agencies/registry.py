@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from typing import Final
 
 from connectors.agencies.atriga.client import Atriga
-from connectors.agencies.paywise.client import Paywise
 from connectors.agencies.atriga.webhook import verify as atriga
+from connectors.agencies.paywise.client import Paywise
 from connectors.delivery.agency import OpenAgency
 from connectors.delivery.webhook import Webhook
 

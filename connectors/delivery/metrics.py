@@ -27,3 +27,11 @@ class Metrics:
         self.gate_open = Gauge(
             "mahnlauf_agency_gate_open", "1: requests can go, 0: agency away or account paused", ["account"], registry=self.registry
         )
+
+
+class WebhookMetrics:
+    """What the receiver of webhooks counts."""
+
+    def __init__(self) -> None:
+        self.registry = CollectorRegistry()
+        self.webhooks = Counter("mahnlauf_webhooks", "Webhooks by what became of them", ["agency", "outcome"], registry=self.registry)

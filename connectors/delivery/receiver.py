@@ -18,7 +18,7 @@ from typing import Final
 
 import aiokafka.errors as kafka_errors
 from aiokafka import AIOKafkaProducer
-from prometheus_client import CONTENT_TYPE_LATEST, CollectorRegistry, Counter, generate_latest
+from prometheus_client import CONTENT_TYPE_LATEST, generate_latest
 from starlette.applications import Starlette
 from starlette.requests import ClientDisconnect, Request
 from starlette.responses import PlainTextResponse, Response
@@ -26,6 +26,7 @@ from starlette.routing import Route
 
 from connectors.delivery.accounts import SECRET_SEALED, UNREADABLE, Accounts
 from connectors.delivery.agency import AccountConfig, account_key
+from connectors.delivery.metrics import WebhookMetrics
 from connectors.delivery.sealing import Keys
 from connectors.delivery.webhook import KIND, WEBHOOK, Delivery, NotGenuine, Webhook, kept
 from connectors.web import WebServer
@@ -76,8 +77,7 @@ class Receiver:
         self._under_way = 0
         self._producer: AIOKafkaProducer | None = None
         self._accounts: Accounts | None = None
-        self.registry = CollectorRegistry()
-        self._counted = Counter("mahnlauf_webhooks", "Webhooks by what became of them", ["agency", "outcome"], registry=self.registry)
+        self._metrics = WebhookMetrics()
         self._server = WebServer(self._app(), config.host, config.port)
 
     @property
@@ -118,7 +118,7 @@ class Receiver:
         return Starlette(
             routes=[
                 Route("/{agency}/{tenant}/{account}", self._post, methods=["POST"]),
-                Route("/metrics", self._metrics),
+                Route("/metrics", self._tell_metrics),
                 Route("/healthz", self._alive),
             ]
         )
@@ -137,7 +137,7 @@ class Receiver:
             self._under_way -= 1
 
     def _answer(self, label: str, status: int, outcome: str) -> Response:
-        self._counted.labels(label, outcome).inc()
+        self._metrics.webhooks.labels(label, outcome).inc()
         return PlainTextResponse(f"{outcome}\n", status)
 
     async def _taken(self, agency: str, request: Request) -> str:
@@ -181,8 +181,8 @@ class Receiver:
         if len(self._seen) > REMEMBERED:
             self._seen.popitem(last=False)
 
-    async def _metrics(self, request: Request) -> Response:
-        return Response(generate_latest(self.registry), media_type=CONTENT_TYPE_LATEST)
+    async def _tell_metrics(self, request: Request) -> Response:
+        return Response(generate_latest(self._metrics.registry), media_type=CONTENT_TYPE_LATEST)
 
     async def _alive(self, request: Request) -> Response:
         return PlainTextResponse("ok\n")

@@ -10,9 +10,12 @@ from datetime import date
 from typing import Any, Final, TypeAlias
 
 import httpx
+import pytest
 
+from connectors.agencies.registry import WEBHOOKS
 from connectors.delivery.agency import Ability, AccountConfig, Agency, Change, Closed, DocumentAdded, OpenAgency, Passed, ReportedPayment
 from connectors.delivery.errors import CaseEnded, CredentialsRefused, Refused
+from connectors.delivery.webhook import NotGenuine
 from connectors.sandbox.app import Sandbox
 from tests.connectors.conftest import MakeSubmission
 
@@ -151,6 +154,14 @@ def _has(method: str) -> Check:
     return check
 
 
+async def _webhook(stage: Stage, can: bool) -> None:
+    verify = WEBHOOKS.get(stage.account.agency)
+    assert (verify is not None) == can, "a webhook is verified, or is not, against what is declared"
+    if verify is not None:
+        with pytest.raises(NotGenuine):
+            verify("s3cret", {}, b"{}", 0.0)
+
+
 CHECKS: Final[Mapping[Ability, Check]] = {
     "recall": _recall,
     "report_payment": _report_payment,
@@ -160,7 +171,7 @@ CHECKS: Final[Mapping[Ability, Check]] = {
     "monitoring": _has("monitor"),
     "refresh": _refresh,
     "feed": _feed,
-    "webhook": _has("verify"),
+    "webhook": _webhook,
     "validate": _validate,
 }
 

@@ -9,6 +9,7 @@ from prometheus_client import CollectorRegistry
 from prometheus_client.core import Metric
 
 from connectors.delivery.metrics import Metrics as ConnectorMetrics
+from connectors.delivery.metrics import WebhookMetrics
 from streams.engine.changelog import Recovery
 from streams.engine.engine import Health
 from streams.engine.partition import Phase
@@ -68,12 +69,12 @@ def _ours(families: Iterable[Metric]) -> set[tuple[str, str, str]]:
 
 
 def test_every_metric_is_documented_with_its_type_and_labels(registry: CollectorRegistry) -> None:
-    connector = ConnectorMetrics()
-    for name in vars(connector):
-        metric = getattr(connector, name)
+    connector, webhooks = ConnectorMetrics(), WebhookMetrics()
+    for metric in (*vars(connector).values(), *vars(webhooks).values()):
         if getattr(metric, "_labelnames", ()):
             metric.labels(*("x" for _ in metric._labelnames))
-    assert _ours(registry.collect()) | _ours(connector.registry.collect()) == set(DOCUMENTED)
+    served = (registry, connector.registry, webhooks.registry)
+    assert set().union(*(_ours(each.collect()) for each in served)) == set(DOCUMENTED)
 
 
 def test_every_alert_asks_for_a_metric_that_is_served() -> None:

@@ -9,4 +9,5 @@ CAPABILITIES = Capabilities(
     feed=True,
     currencies=None,
     tells=frozenset({"case.document_added"}),
+    webhook=True,
 )
