@@ -52,12 +52,13 @@ class Cluster:
         file.write_bytes(content or b"".join(_invoice(contract) for contract in contracts))
         asyncio.run(publish(self.connection, [file], days or Days()))
 
-    def worker(self, *options: str) -> Process:
+    def worker(self, *options: str, instance: str | None = None) -> Process:
         port = choose_port(None)
         environment = {
             "MAHNLAUF_KAFKA__BOOTSTRAP": self.node.bootstrap,
             "MAHNLAUF_WORKER__SESSION_TIMEOUT_MS": str(SESSION_MS),
             "MAHNLAUF_STATE": str(self.folder),
+            **({"MAHNLAUF_WORKER__INSTANCE_ID": instance} if instance else {}),
         }
         command = [*MAHNLAUF, "worker", "--port", str(port), *options]
         return self._workers.enter_context(running(command, port, self.folder, environment))
@@ -200,3 +201,15 @@ def test_no_cluster_at_all_is_refused_with_its_address(tmp_path: Path) -> None:
         assert worker.exit_code() == 3
         assert "127.0.0.1:1" in worker.stderr
         assert "Traceback" not in worker.stderr
+
+
+def test_a_second_worker_of_one_instance_id_ends_with_that_reason_and_the_first_goes_on(cluster: Cluster) -> None:
+    first = cluster.worker("--clock", "none", instance="one")
+    first.until_ready()
+    for _ in range(2):  # as an orchestrator starts it again
+        second = cluster.worker("--clock", "none", instance="one")
+        assert second.exit_code() == 1
+        [reason] = [line["reason"] for line in second.log if "reason" in line]
+        assert f"instance id one of group escalation is in use by the process at 127.0.0.1:{first.port}" in reason
+    assert not first.ended
+    first.until_ready()
