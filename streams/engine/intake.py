@@ -7,7 +7,6 @@ nothing does, the tick is next and `before_tick` gives what its barrier demands.
 import asyncio
 from collections import Counter
 from collections.abc import Callable, Sequence
-from operator import itemgetter
 from typing import Any, NamedTuple
 
 from streams.engine import merge, unpack
@@ -23,7 +22,6 @@ _MARKS_SERVE_S = 0.25
 """Watermarks asked for after a tick was fetched hold whatever was acknowledged before it was published, so those of one question serve
 all ticks of a backlog that were at hand by then; not for longer than this, so that what was acknowledged later counts too."""
 
-_INPUT = itemgetter(1)
 _SHARE_AT_LEAST = 200
 """Records of one input looked at together, however many inputs there are."""
 
@@ -112,7 +110,7 @@ class Intake:
         self._take(answers)
         return bool(answers)
 
-    def certain(self, limit: int) -> list[merge.Placed]:
+    def certain(self, limit: int) -> merge.Placed:
         """The next records in order, before the first tick."""
         self._find_tick()
         # Of each input a share is looked at, not `limit`: what is sorted and not taken now would be sorted again the next time.
@@ -133,8 +131,8 @@ class Intake:
         self._find_tick()
         return self._tick if self._tick is not None and self._tick[0].offset == offset else None
 
-    async def before_tick(self, limit: int) -> list[merge.Placed] | None:
-        """Records that the next tick's barrier demands; an empty list if some must be waited for; None if the tick may begin."""
+    async def before_tick(self, limit: int) -> merge.Placed | None:
+        """Records that the next tick's barrier demands; none if some must be waited for; None if the tick may begin."""
         assert self._tick is not None
         if self._barrier is None:
             self._barrier = Barrier(await self._asked_marks(self._tick[0]), self._tick[1].now_ms + self._tick[1].skew_ms, self._ahead)
@@ -149,9 +147,9 @@ class Intake:
             return None
         return merge.certain(sources, limit)
 
-    def advance(self, applied: Sequence[merge.Placed]) -> list[tuple[str, int, int]]:
+    def advance(self, applied: merge.Placed) -> list[tuple[str, int, int]]:
         """`applied` is done, in that order. Returns the ranges (topic, first offset, next offset) it covers."""
-        counts = Counter(map(_INPUT, applied))
+        counts = Counter(applied.inputs)
         ranges = []
         for index in sorted(counts):
             buffer = self._buffers[self._topics[index]]

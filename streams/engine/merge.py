@@ -15,8 +15,23 @@ from typing import NamedTuple, TypeAlias
 
 from streams.engine.protocol import Record
 
-Placed: TypeAlias = tuple[int, int, Record]
+_Ranked: TypeAlias = tuple[int, int, Record]
 """(largest timestamp so far in its input, index of the input, record)"""
+_rank = itemgetter(0, 1)
+
+
+class Placed(NamedTuple):
+    """Records in the order they are applied, and the index of the input of each."""
+
+    records: Sequence[Record]
+    inputs: Sequence[int]
+
+    def first(self, count: int) -> "Placed":
+        """The first `count` of them."""
+        return Placed(self.records[:count], self.inputs[:count])
+
+
+NONE_PLACED = Placed((), ())
 
 
 class Source(NamedTuple):
@@ -28,45 +43,42 @@ class Source(NamedTuple):
 
 def ordered(inputs: Sequence[Sequence[Record]]) -> list[Record]:
     """All records of a batch in the order they are applied; `inputs` in the order of the inputs."""
-    runs = [_run(index, records) for index, records in enumerate(inputs) if records]
-    return [record for _, _, record in _joined(runs)]
+    return [record for _, _, record in _joined([(index, records) for index, records in enumerate(inputs) if records])]
 
 
-def certain(sources: Sequence[Source], limit: int) -> list[Placed]:
+def certain(sources: Sequence[Source], limit: int) -> Placed:
     """At most the first `limit` records of which it is certain that nothing unread comes before them.
 
     Empty if an input has records on the broker but none at hand: then fetch, and ask again.
     """
     bound: tuple[int, int] | None = None
-    runs: list[list[Placed]] = []
+    runs: list[tuple[int, Sequence[Record]]] = []
     for index, source in enumerate(sources):
         if source.records:
-            run = _run(index, source.records[:limit])
-            runs.append(run)
+            run = source.records[:limit]
+            runs.append((index, run))
             if not source.complete and len(source.records) <= limit:
-                last = run[-1][:2]
+                last = max([record.timestamp_ms for record in run]), index
                 bound = last if bound is None else min(bound, last)
         elif not source.complete:
-            return []
-    placed = _joined(runs)
-    if bound is not None:
-        # Of the input that sets the bound everything at hand has a place up to it, and comes last among equals of its index.
-        del placed[bisect_right(placed, bound, key=_rank) :]
-    del placed[limit:]
-    return placed
-
-
-_rank = itemgetter(0, 1)
-
-
-def _run(index: int, records: Sequence[Record]) -> list[Placed]:
-    latest = accumulate([record.timestamp_ms for record in records], max)
-    return list(zip(latest, repeat(index), records, strict=False))
-
-
-def _joined(runs: Sequence[list[Placed]]) -> list[Placed]:
+            return NONE_PLACED
     if len(runs) == 1:
-        return runs[0]
-    placed = list(chain.from_iterable(runs))
-    placed.sort(key=_rank)  # stable: each run is in order already
-    return placed
+        [(index, run)] = runs  # all of it: of the input that sets the bound everything at hand has a place up to it
+        return Placed(run, [index] * len(run))
+    ranked = _joined(runs)
+    if bound is not None:
+        del ranked[bisect_right(ranked, bound, key=_rank) :]  # the input that sets it comes last among equals of its index
+    del ranked[limit:]
+    return Placed([record for _, _, record in ranked], [index for _, index, _ in ranked])
+
+
+def _joined(runs: Sequence[tuple[int, Sequence[Record]]]) -> list[_Ranked]:
+    ranked = list(chain.from_iterable(_ranked(index, records) for index, records in runs))
+    if len(runs) > 1:
+        ranked.sort(key=_rank)  # stable: each run is in order already
+    return ranked
+
+
+def _ranked(index: int, records: Sequence[Record]) -> "zip[_Ranked]":
+    latest = accumulate([record.timestamp_ms for record in records], max)
+    return zip(latest, repeat(index), records, strict=False)

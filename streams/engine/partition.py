@@ -23,7 +23,7 @@ from streams.engine.config import EngineConfig
 from streams.engine.errors import RecordTooLarge, Stopped
 from streams.engine.intake import Intake
 from streams.engine.journal import Entry, RecordsStep, Step, TickStep
-from streams.engine.merge import Placed
+from streams.engine.merge import NONE_PLACED, Placed
 from streams.engine.metrics import Metrics
 from streams.engine.protocol import Event, Output, Processor, Shared, State
 from streams.engine.rocks import Origin, RocksStore
@@ -208,48 +208,46 @@ class PartitionTask(Generic[State, Shared, Event]):
                 self._end_tick(intake)
                 continue
             placed = await self._next(intake, applier, room)
-            if placed:
+            if placed.records:
                 applied, applied_bytes = await self._apply(applier, placed, deadline, limits.batch_bytes - size)
                 steps.append(RecordsStep(intake.advance(applied)))
-                room, size = room - len(applied), size + applied_bytes
+                room, size = room - len(applied.records), size + applied_bytes
             elif self._tick is None:
                 break
         return steps
 
-    async def _next(self, intake: Intake, applier: Applier[State, Shared, Event], room: int) -> list[Placed]:
+    async def _next(self, intake: Intake, applier: Applier[State, Shared, Event], room: int) -> Placed:
         """The next records; none if a tick has begun instead, or if there is nothing to decide yet."""
         begun = applier.progress.tick_offset
         if begun is not None:
             resumed = intake.resumed_tick(begun)
             if resumed is not None:
                 self._tick = TickRun(applier, *resumed, self._config.limits, resumed=True)
-            return []
+            return NONE_PLACED
         placed = intake.certain(room)
-        if placed:
+        if placed.records:
             return placed
         tick = intake.next_tick()
         if tick is None:
-            return []
+            return NONE_PLACED
         demanded = await intake.before_tick(room)
         if demanded is None:
             self._tick = TickRun(applier, *tick, self._config.limits, resumed=False)
-            return []
+            return NONE_PLACED
         return demanded
 
-    async def _apply(
-        self, applier: Applier[State, Shared, Event], placed: list[Placed], deadline: float, bytes_left: int
-    ) -> tuple[list[Placed], int]:
+    async def _apply(self, applier: Applier[State, Shared, Event], placed: Placed, deadline: float, bytes_left: int) -> tuple[Placed, int]:
         """Apply in order, giving way to other tasks now and then. Returns what was applied in time, and its size in bytes."""
         every, size, done = self._config.limits.yield_every, 0, 0
-        while done < len(placed):
-            part = [record for _, _, record in placed[done : done + every]]
+        while done < len(placed.records):
+            part = placed.records[done : done + every]
             applier.apply_all(part)
             done += len(part)
             size += sum([len(record.value or b"") for record in part])
             await asyncio.sleep(0)
             if size >= bytes_left or time.perf_counter() > deadline:
                 break
-        return placed[:done], size
+        return placed.first(done), size
 
     def _end_tick(self, intake: Intake) -> None:
         if self._tick is not None and self._tick.done:

@@ -16,7 +16,7 @@ def names(records: list[Record]) -> list[str]:
 
 
 def taken(sources: list[Source], limit: int = 100) -> list[str]:
-    return names([record for _, _, record in certain(sources, limit)])
+    return names(list(certain(sources, limit).records))
 
 
 def heads_one_by_one(inputs: list[list[Record]]) -> list[Record]:
@@ -65,13 +65,14 @@ def test_what_is_certain_is_how_the_whole_order_begins(timestamps: list[list[int
     at_hand = [records[: data.draw(st.integers(0, len(records)))] for records in whole]
     limit = data.draw(st.integers(1, 10))
     sources = [Source(part, len(part) == len(records)) for part, records in zip(at_hand, whole, strict=True)]
-    found = [record for _, _, record in certain(sources, limit)]
-    assert found == ordered(whole)[: len(found)]
+    found = certain(sources, limit)
+    assert list(found.records) == ordered(whole)[: len(found.records)]
+    assert [record.topic for record in found.records] == ["abcd"[index] for index in found.inputs]
 
 
 @given(LOGS, st.integers(1, 10))
 def test_the_ranges_of_a_batch_determine_the_order_within_it(timestamps: list[list[int]], limit: int) -> None:
     whole = inputs_of(timestamps)
-    batch = [record for _, _, record in certain([Source(records, True) for records in whole], limit)]
+    batch = list(certain([Source(records, True) for records in whole], limit).records)
     ranges = [[record for record in records if record in batch] for records in whole]
     assert ordered(ranges) == batch
