@@ -175,6 +175,8 @@ class _Partition:
         self._offsets: Counter[str] = Counter()
         self._ticked_us: list[int] = []
         self._place: object = "an event"
+        self._places: dict[str, list[object]] = {}
+        """Of each record fed, by topic and offset: one may be buried long after."""
         self._result = Replayed()
 
     def run(self, events: Sequence[Event], ticks: Sequence[int], end_ms: int) -> None:
@@ -201,6 +203,7 @@ class _Partition:
         """Apply one record, whatever it is."""
         self._result.events += 1
         self._place = event.place
+        self._places.setdefault(event.topic, []).append(event.place)
         self._apply(self._record(event, timestamp_ms))
 
     def _record(self, event: Event, timestamp_ms: int) -> Record:
@@ -248,9 +251,7 @@ class _Partition:
             self._take(record.key, self._processor.poisoned(self._shared, record.key, state, record, poison))
 
     def _letter(self, record: Record, poison: Poison, stage: str) -> None:
-        self._result.dead_letters[poison.reason] += 1
-        if len(self._result.buried) < BURIED_TOLD:
-            self._result.buried.append(Buried(self._place, record.topic, record.key, poison.reason, poison.detail))
+        self._count(Buried(self._place, record.topic, record.key, poison.reason, poison.detail))
         self._tell(deadletter.letter(record, poison, stage, topics.DEAD_LETTERS_SUFFIX))
 
     def _broadcast(self, record: Record, event: Any) -> None:
@@ -299,8 +300,22 @@ class _Partition:
         prefixes, self._revisit = self._revisit, ()
         return [key for key in self._states if key.startswith(prefixes)] if prefixes else ()
 
+    def _count(self, buried: Buried) -> None:
+        self._result.dead_letters[buried.reason] += 1
+        if len(self._result.buried) < BURIED_TOLD:
+            self._result.buried.append(buried)
+
+    def _count_returned(self, letter: Output) -> None:
+        """A record that was kept until it could be judged."""
+        topic, offset = deadletter.origin_of(letter)
+        places = self._places.get(topic, [])
+        place = places[offset] if offset < len(places) else f"{topic} offset {offset}"  # one of a state that was begun with
+        self._count(Buried(place, topic, letter.key, deadletter.reason_of(letter), deadletter.detail_of(letter)))
+
     def _take(self, key: bytes, applied: Applied[Contract]) -> None:
         for output in applied.outputs:
+            if output.topic.endswith(topics.DEAD_LETTERS_SUFFIX):
+                self._count_returned(output)
             self._tell(output)
         if applied.state is None:
             self._states.pop(key, None)

@@ -12,6 +12,7 @@ from streams.engine.protocol import Output, Poison, Record
 
 PREFIX: Final = "__mahnlauf.errors."
 REASON: Final = "exception.class.name"
+DETAIL: Final = "exception.message"
 DECODE, APPLY, VISIT = "decode", "apply", "visit"
 
 
@@ -23,7 +24,7 @@ def letter(record: Record, poison: Poison, stage: str, suffix: str) -> Output:
         "offset": str(record.offset),
         "stage": stage,
         REASON: poison.reason,
-        "exception.message": poison.detail,
+        DETAIL: poison.detail,
     }
     headers = tuple((PREFIX + name, text.encode()) for name, text in told.items())
     return Output(record.topic + suffix, record.key, record.value, record.timestamp_ms, (*record.headers, *headers), record.partition)
@@ -32,6 +33,17 @@ def letter(record: Record, poison: Poison, stage: str, suffix: str) -> Output:
 def reason_of(output: Output) -> str:
     """The reason that a dead letter tells."""
     return dict(output.headers)[PREFIX + REASON].decode()
+
+
+def detail_of(output: Output) -> str:
+    """Where the record is wrong, and what would be right, as the dead letter tells."""
+    return dict(output.headers)[PREFIX + DETAIL].decode()
+
+
+def origin_of(output: Output) -> tuple[str, int]:
+    """Topic and offset of the record that became the dead letter."""
+    headers = dict(output.headers)
+    return headers[PREFIX + "topic"].decode(), int(headers[PREFIX + "offset"])
 
 
 def of_exception(error: BaseException) -> Poison:

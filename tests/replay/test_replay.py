@@ -143,6 +143,14 @@ def test_what_cannot_be_applied_is_buried_and_the_rest_goes_on() -> None:
     assert reminded(result) == ["2026-01-13T12:00:00Z"]  # the other contract's
 
 
+def test_what_was_kept_until_it_could_be_judged_is_counted_and_told_with_its_own_place() -> None:
+    early = event("payment.received", "2026-01-04", payment_id="P", amount=5, currency="USD", value_date="2026-01-04")._replace(place="e:1")
+    result = replay([early, invoice()._replace(place="e:2")], [SHORT], date(2026, 1, 6))
+    assert result.dead_letters == {"currency mismatch": 1}
+    assert [(buried.place, buried.topic, buried.reason) for buried in result.buried] == [("e:1", topics.PAYMENTS, "currency mismatch")]
+    assert result.buried[0].detail.startswith("currency USD: the contract has EUR")
+
+
 def test_a_failure_of_the_rules_buries_its_record_and_the_rest_goes_on(
     monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
