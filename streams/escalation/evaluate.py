@@ -28,9 +28,12 @@ def keep_binding(turn: Turn) -> None:
     """A cycle goes on with the version it began with, or with one that applies at once: then rungs are capped at its length."""
     binding = turn.terms.binding
     if turn.contract.begun and binding is not None and binding != turn.contract.binding:
-        length = len(turn.rules.steps)
-        capped = tuple(replace(one, rung=length) if one.rung > length else one for one in turn.contract.standings)
-        turn.set(binding=binding, standings=capped)
+        turn.set(binding=binding, standings=_capped(turn))
+
+
+def _capped(turn: Turn) -> tuple[Standing, ...]:
+    length = len(turn.rules.steps)
+    return tuple(replace(one, rung=length) if one.rung > length else one for one in turn.contract.standings)
 
 
 def move(turn: Turn, trigger: str, level: int | None = None) -> bool:
@@ -45,7 +48,8 @@ def move(turn: Turn, trigger: str, level: int | None = None) -> bool:
     if (target, reached) != (contract.status, contract.level):
         turn.set(status=target, level=reached)
     if not contract.begun and target != statuses.CLEAR:
-        turn.set(begun=True, binding=turn.terms.binding)
+        # Rungs that were moved in may be of a longer ladder than the cycle begins with.
+        turn.set(begun=True, binding=turn.terms.binding, standings=_capped(turn))
     return True
 
 

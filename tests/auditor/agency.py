@@ -74,8 +74,11 @@ def _answered(contract: Contract, case: Handover, event: Any) -> None:
         older = case.last_status_at is not None and event.data.occurred_at < case.last_status_at
         if isinstance(event, replies.CaseClosed) and (case.state == "open" or not older):
             _close(contract, case, event)
-        elif not isinstance(event, replies.CaseClosed) and not older and case is contract.current and case.state == "open":
-            _follow(contract, case, event)
+        elif not isinstance(event, replies.CaseClosed) and not older and case.state == "open":
+            if case is contract.current:
+                _follow(contract, case, event)
+            elif isinstance(event, replies.CasePhaseChanged):
+                case.stage = event.data.stage  # it stepped back: no status, but how it is asked
 
 
 def _way(event: Any) -> tuple[tuple[str, ...], str]:
@@ -131,6 +134,8 @@ def _close(contract: Contract, case: Handover, event: replies.CaseClosed) -> Non
     elif event.data.reason == "recalled":
         contract.waiting.update(dict.fromkeys(mine, Waiting("recalled", case.handover_id)))
         contract.follow_recalled(view)
+        if not contract.still_wait(view, "rejected"):
+            contract.attention.end("rejected")
     else:
         contract.exhausted.update(mine)
     if with_status:
@@ -229,7 +234,10 @@ def _tell_difference(contract: Contract, case: Handover, event: Any, now: View) 
         payment_id = mine[0] if mine else None
     if payment_id in case.reported:
         difference = _part(case, payment_id, now) - case.reported[payment_id]
-        if difference != 0:
+        early = case is contract.current and contract.status in ("ToBePassed", "Passed")
+        if difference > 0 and early and case_open_minor(now.books, case) == 0:
+            recall(contract, case, "paid")
+        elif difference != 0:
             _report(contract, case, payment_id, difference)
 
 

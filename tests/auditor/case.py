@@ -11,7 +11,22 @@ from zoneinfo import available_timezones
 from schemas import billing, topics
 from schemas.envelope import ContractEnvelope
 from schemas.policy import Policy
-from tests.auditor import agency, beside, climb, configuring, days, ladder, money, moving_in, outputs, people, plans, readings, waits
+from tests.auditor import (
+    agency,
+    balance,
+    beside,
+    climb,
+    configuring,
+    days,
+    ladder,
+    money,
+    moving_in,
+    outputs,
+    people,
+    plans,
+    readings,
+    waits,
+)
 from tests.auditor import facts as known
 from tests.auditor.attention import UNTIL_NEXT_STATUS, WAITING, Attention
 from tests.auditor.days import Hold
@@ -71,10 +86,10 @@ class Contract:
 
     def policy(self) -> Policy:
         if self.begun and self.pinned is not None:
-            return self.settings.pinned(self.tenant, self.pinned)
+            return self.settings.with_calendar(self.tenant, self.settings.pinned(self.tenant, self.pinned))
         number = self.settings.newest(self.tenant, self.policy_in_use())
         assert number is not None, "the auditor's lives always have a policy"
-        return self.settings.versions[number][1]
+        return self.settings.with_calendar(self.tenant, self.settings.versions[number][1])
 
     def policy_in_use(self) -> str:
         return self.policy_name or self.settings.default_name(self.tenant)
@@ -99,7 +114,7 @@ class Contract:
         """Worked out from the facts; kept only until there is another fact or decision, since ticks are many and bring none."""
         decided = self.decided
         counts = (len(decided.fees), len(decided.write_offs), len(decided.closes), len(decided.agency_payments))
-        asked = (policy.settlement, policy.transit_days, policy.plan_grace_days)
+        asked = (policy.settlement, policy.transit_days, policy.plan_grace_days, self.zone)
         version = (len(self.facts.accepted), len(self.facts.of(billing.InvoiceIssued)), counts, asked)
         if version != self._worked_out_for:
             ledger, holds = self.ledger(), days.holds(self.facts, policy.transit_days)
@@ -117,17 +132,6 @@ class Contract:
         principal_first = policy.settlement == "principal_first"
         costs = money.costs(self.facts, self.decided, days.holds(self.facts, policy.transit_days), principal_first)
         return plans.Ledger(self.facts, self.decided, tuple(costs), principal_first)
-
-    def _ledger_of(self, day: date) -> plans.Ledger:
-        """Of what was so by the end of a day: what is dated later does not count, though it is known."""
-        policy, principal_first = self.policy(), self.policy().settlement == "principal_first"
-        known_then, decided = self.facts.up_to(day), self.decided.up_to(day)
-        holds = days.holds(known_then, policy.transit_days)
-        return plans.Ledger(known_then, decided, tuple(money.costs(known_then, decided, holds, principal_first)), principal_first)
-
-    def open_on(self, day: date) -> int:
-        """Principal open by our fold at that day."""
-        return sum(self._ledger_of(day).on(day).principal.values())
 
     def _away(self) -> set[str]:
         in_case = {invoice_id for one in self.handovers if one.state == "open" for invoice_id in one.invoice_ids}
@@ -224,7 +228,7 @@ class Contract:
             moving_in.adopted(self, event)
         self._write_offs()
         if isinstance(event, billing.BalanceStated):
-            self._compare_balance(event.data)
+            balance.compare(self, event.data)
         if view is not None:
             self._reopen(view, fact)
             agency.tell(self, view, fact)
@@ -257,16 +261,6 @@ class Contract:
             self.unapplied.add((fact.event.source, fact.event.id))
             self.attention.raise_("unapplied_event")
         return [(fact.topic, fact.event.id, "currency mismatch") for fact in dropped]
-
-    def _compare_balance(self, stated: billing.BalanceStatedData) -> None:
-        """With our fold at that day; a difference stands until a later one agrees."""
-        latest = max(reversed(self.facts.of(billing.BalanceStated)), key=lambda one: (one.event.data.as_of, one.event.time))
-        if readings.A_LATER_BALANCE_IS_OF_A_LATER_DAY and latest.event.data is not stated:
-            return
-        if self.open_on(stated.as_of) == stated.open_amount:
-            self.attention.end("balance_differs")
-        else:
-            self.attention.raise_("balance_differs")
 
     def _write_offs(self) -> None:
         """What is open when a write-off and its receivable are both known is fixed."""
@@ -340,6 +334,8 @@ class Contract:
 
     def _cap_rungs(self) -> None:
         """Under a shorter ladder a rung is capped, and stays so under a longer one that comes after (section 4)."""
+        if not self.begun:
+            return
         length = len(self.policy().steps)
         for taken in self.steps:
             if taken.cycle == self.cycle:
@@ -348,6 +344,7 @@ class Contract:
     def begin(self) -> None:
         if self.status != "Clear" and not self.begun:
             self.begun, self.pinned = True, self.settings.newest(self.tenant, self.policy_in_use())
+            self._cap_rungs()
 
     def _end_cycle(self, view: View) -> None:
         """Cycle + 1, not begun, rungs 0, attempt 0, attention empty but for what waits (section 6)."""

@@ -40,6 +40,8 @@ def take_step(contract: Contract, now: datetime, day: date) -> None:
 def skip(contract: Contract, view: View, upcoming: NextStep) -> None:
     """Counts as taken, without notice and fee."""
     rungs = ladder.climbed(view, upcoming.number, upcoming.anchor)
+    if isinstance(upcoming.step, Remind):
+        contract.fees_decided.add((view.receivables[upcoming.anchor].fee_name, upcoming.number))  # decided: not charged, then or later
     contract.steps.append(StepTaken(contract.cycle, upcoming.number, "skipped", 0, view.day, rungs))
     contract.ladder_ended_told = False
 

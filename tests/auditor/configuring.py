@@ -18,8 +18,11 @@ def configure(contract: Contract, event: ContractConfigured) -> None:
         contract.attention.follow("policy_missing", {event.data.policy} if unknown else set())
         if unknown:
             contract.unknown_policies.add(event.id)
+    zone = contract.zone_name()
     for told in sorted(contract.configured, key=lambda one: (one.time, one.id)):
         _follow(contract, told)
+    if contract.zone_name() != zone:
+        contract.facts.move_to_zone(contract.local)
     if contract.begun and contract.policy_name not in (None, contract.policy().policy):
         contract.pinned = contract.settings.newest(contract.tenant, contract.policy_in_use())
 

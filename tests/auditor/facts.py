@@ -6,8 +6,8 @@ accepted event in a list and works everything out anew from that list, each time
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from typing import Any, Generic, TypeVar
 
@@ -74,6 +74,13 @@ class Facts:
         self.accepted.remove(fact)
         self._of_kind[type(fact.event)].remove(fact)
         del self._identities[identity(fact.event)]
+
+    def move_to_zone(self, local_day: Callable[[datetime], date]) -> None:
+        """Local days of the events by another zone; on which day something arrived stays as it was decided."""
+        moved = [replace(fact, day=local_day(fact.event.time)) for fact in self.accepted]
+        self.accepted, self._of_kind, self._identities = [], {}, {}
+        for fact in moved:
+            self.add(fact)
 
     def of(self, kind: type[E]) -> list[Fact[E]]:
         return self._of_kind.get(kind, [])

@@ -56,12 +56,12 @@ class View:
         return moved(max(due_on, self.reopened_on.get(invoice_id, due_on)), self.policy.calendar)
 
     def rung(self, invoice_id: str) -> int:
-        """Steps that covered the receivable in the present cycle, at most as many as the policy has."""
+        """Steps that covered the receivable in the present cycle."""
         rung = 0
         for taken in self.steps:
             if taken.cycle == self.cycle:
                 rung = taken.rungs.get(invoice_id, rung)
-        return min(rung, len(self.policy.steps))
+        return rung
 
     def past_due(self) -> list[str]:
         """Overdue but for a hold of its own."""
@@ -86,7 +86,7 @@ class View:
 
     def silenced_since(self, day: date) -> bool:
         """Whether on that day or later nobody might be written to."""
-        silent = [hold for hold in self.holds if hold.kind in ("insolvency", "deceased")]
+        silent = [hold for hold in self.holds if hold.kind in ("insolvency", "deceased") and hold.start < hold.end]
         return any(hold.start <= self.day and hold.end > day for hold in silent) and readings.WHAT_DEATH_DELAYED_IS_NEVER_SAID
 
     def contract_held(self) -> bool:

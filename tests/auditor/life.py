@@ -13,7 +13,7 @@ from tests.auditor import supports
 from tests.auditor.answers import Answers
 from tests.auditor.handover import OPEN
 from tests.auditor.orders import Orders
-from tests.auditor.policies import policy
+from tests.auditor.policies import CALENDARS, policy
 from tests.auditor.telling import KEY, Line, written
 from tests.auditor.upstream import Upstream
 
@@ -106,7 +106,7 @@ class Life(Upstream, Orders, Answers):
             self._refund: 2,
             self._chargeback: 4,
             self._reverse: 2,
-            self._configure: 1,
+            self._configure: 1.5,
             self._dispute: 1.5,
             self._resolve: 1.5,
             self._hold: 3,
@@ -166,6 +166,11 @@ class Life(Upstream, Orders, Answers):
         known = [name for name in (None, "standard", "gentle") if self.auditor.settings.newest("acme", name or "standard") is not None]
         self._timer(
             "tenant.configured",
-            {"tenant": "acme", "default_policy": self.rng.choice(known), "creditor": self.rng.choice((None, CREDITOR))},
+            {
+                "tenant": "acme",
+                "default_policy": self.rng.choice(known),
+                "creditor": self.rng.choice((None, CREDITOR)),
+                "calendar": self.rng.choice(CALENDARS),
+            },
             self.now,
         )

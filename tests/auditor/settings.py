@@ -27,6 +27,13 @@ class Settings:
         settings = self.tenants.get(tenant)
         return settings.default_policy if settings is not None and settings.default_policy is not None else "standard"
 
+    def with_calendar(self, tenant: str, policy: Policy) -> Policy:
+        """A policy without a calendar has the tenant's."""
+        settings = self.tenants.get(tenant)
+        if settings is None or settings.calendar is None or policy.calendar is not None:
+            return policy
+        return policy.model_copy(update={"calendar": settings.calendar})
+
     def pinned(self, tenant: str, number: int) -> Policy:
         """The version a cycle began with, or a later one of its name that says `at_once`."""
         name = self.versions[number][1].policy

@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from schemas import topics
-from tests.auditor import supports
+from tests.auditor import balance, supports
 from tests.auditor.handover import OPEN
 from tests.auditor.telling import KEY, Telling
 
@@ -96,6 +96,7 @@ class Upstream(Telling):
             "agency_account": self.rng.choice((None, "third")),
             "debtor_kind": self.rng.choice((None, "business", "consumer")),
             "country": self.rng.choice((None, "DE", "IT")),
+            "time_zone": self.rng.choice(("America/New_York", "Asia/Tokyo")) if self.rng.random() < 0.15 else None,
         }
         self._event(topics.CONTRACTS, "contract.configured", data)
 
@@ -143,7 +144,7 @@ class Upstream(Telling):
         """Mostly what we have, too, of today or a day past."""
         contract = self.auditor.contracts.get(KEY)
         as_of = self._day(*self.rng.choice(((0, 1), (-3, 0), (-30, 0))))
-        right = 0 if contract is None else contract.open_on(as_of)
+        right = 0 if contract is None else balance.open_on(contract, as_of)
         data = {"as_of": str(as_of), "open_amount": right if self.rng.random() < 0.6 else self._amount()}
         self._event(topics.CONTRACTS, "balance.stated", data)
 

@@ -99,6 +99,17 @@ def test_rungs_end_with_the_ladder() -> None:
     assert (one.status["rung"], one.status["attention"]) == (3, ["ladder_ended"])
 
 
+def test_rungs_end_with_the_ladder_that_the_cycle_begins_with() -> None:
+    """Moved in under a ladder of three steps, begun under one of a single step: capped at its length (section 4)."""
+    one = known()
+    one.apply_policy("2026-01-06", policy="short", steps=[{"kind": "remind", "day": 5, "level": 1}])
+    move_in(one, "2026-01-07", reminded(rung=3, level=2))
+    one.event("contract.configured", "2026-01-08", policy="short")
+    one.tick("2026-01-20")
+    assert [one.status[name] for name in ("status", "rung", "next_step")] == ["Reminded", 1, None]
+    assert [row["rung"] for row in one.status["receivables"]] == [1]
+
+
 def test_once_the_cycle_has_begun_it_is_too_late() -> None:
     one = known()
     one.tick("2026-01-20")
