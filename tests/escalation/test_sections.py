@@ -1,7 +1,7 @@
 """Which test proves which rule of `escalation.md`, section by section: a rule without a test shows here, and so does a test that went.
 
 A name is `file.test`; several stand for rules that have several sides. The random lives of `tests/auditor/` draw them all, and what is
-listed under `tests/auditor/` was worked out by hand for both.
+listed under `tests/auditor/` was worked out by hand for both. What `streams/escalation/supported.py` refuses has no row yet.
 """
 
 import ast
