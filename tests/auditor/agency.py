@@ -59,7 +59,10 @@ def _paid(contract: Contract, case: Handover, fact: Fact[replies.CasePaymentRece
 def paid_before(contract: Contract, case: Handover) -> None:
     """What is told of a handover not yet known is kept and counts once it is (section 1)."""
     for fact in contract.facts.of(replies.CasePaymentReceived):
-        if fact.event.data.handover_id == case.handover_id:
+        counted = any(
+            (one.handover_id, one.payment_id) == (case.handover_id, fact.event.data.payment_id) for one in contract.decided.agency_payments
+        )
+        if fact.event.data.handover_id == case.handover_id and not counted:
             _paid(contract, case, fact)
 
 

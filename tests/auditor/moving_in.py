@@ -38,10 +38,10 @@ def take_over(contract: Contract, event: ContractTakenOver) -> None:
     named = {one.invoice_id for one in event.data.receivables}
     contract.moved_in = [one for one in contract.moved_in if one.invoice_id not in named]
     contract.steps = [taken for taken in contract.steps if taken.cycle != contract.cycle or not named & set(taken.rungs)]
-    contract.moved_in += [MovedIn(one.invoice_id, one.rung) for one in event.data.receivables]
+    contract.moved_in += [MovedIn(one.invoice_id, _rung(contract, one)) for one in event.data.receivables]
     contract.steps += [taken for one in event.data.receivables for taken in _steps(contract, one, event.data.as_of)]
     contract.steps.sort(key=lambda taken: (taken.cycle, taken.day))
-    if contract.policy().steps and any(one.rung for one in event.data.receivables):
+    if any(_rung(contract, one) for one in event.data.receivables):
         dates = [day for one in event.data.receivables for day in reminded_on(one)]
         contract.stepped_elsewhere.append((contract.cycle, max(dates, default=event.data.as_of)))
     if case is not None:
@@ -53,24 +53,29 @@ def reminded_on(receivable: TakenOverReceivable) -> tuple[date, ...]:
     return () if told is None else (told,) if isinstance(told, date) else tuple(sorted(told))
 
 
+def _rung(contract: Contract, receivable: TakenOverReceivable) -> int:
+    """No higher than the ladder."""
+    return min(receivable.rung, len(contract.policy().steps))
+
+
 def _steps(contract: Contract, receivable: TakenOverReceivable, as_of: date) -> list[StepTaken]:
     """One step a reminder that was told of; without any, one that stands for all of its rung."""
-    rungs = {receivable.invoice_id: receivable.rung}
+    rung = _rung(contract, receivable)
+    rungs = {receivable.invoice_id: rung}
     reminders = reminded_on(receivable)
     kind = "remind" if reminders or receivable.level > 0 else "taken over"
-    if not reminders and receivable.rung == 0 and kind != "remind":
+    if not reminders and rung == 0 and kind != "remind":
         return []
     days = reminders or (as_of,)
-    return [StepTaken(contract.cycle, receivable.rung, kind, receivable.level, day, rungs, taken_over=True) for day in days]
+    return [StepTaken(contract.cycle, rung, kind, receivable.level, day, rungs, taken_over=True) for day in days]
 
 
 def _adopt(contract: Contract, case: TakenOverCase, as_of: date) -> None:
     """The case goes on under the id that is named, or ours; what was paid up to `as_of` the agency knows."""
     contract.attempt += 1
     handover_id = case.handover_id or made_of(contract.key, contract.cycle, contract.attempt)
-    steps = len(contract.policy().steps)
     covered = [taken for taken in contract.steps if taken.cycle == contract.cycle and set(taken.rungs) & set(case.invoice_ids)]
-    rung = min(steps, max((max(taken.rungs.values()) for taken in covered), default=0))
+    rung = max((max(taken.rungs.values()) for taken in covered), default=0)
     adopted = Handover(handover_id, contract.cycle, case.agency_account, case.invoice_ids, rung, as_of)
     adopted.case_id, adopted.last_reply_on, adopted.known_until = case.case_id, as_of, as_of
     contract.current = adopted
