@@ -160,7 +160,10 @@ def _step_on(view: View, anchor: str, number: int) -> date | None:
 def _ramp_day(view: View) -> date | None:
     """For a contract already overdue on `starts_on`: its working day number after it, before which no first step is taken."""
     policy = view.policy
-    if policy.ramp is None or policy.starts_on is None or any(taken.day >= policy.starts_on for taken in view.steps):
+    if policy.ramp is None or policy.starts_on is None:
+        return None
+    stepped = any(taken.day >= policy.starts_on for taken in view.steps)
+    if stepped and readings.A_SKIPPED_STEP_ENDS_THE_RAMP:
         return None
     if not any(view.due_day(one) < policy.starts_on for one in view.overdue()):
         return None

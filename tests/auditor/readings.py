@@ -77,6 +77,10 @@ WHAT_A_PAYMENT_SETTLED_LATER_COUNTS_FROM_ITS_VALUE_DATE = True
 """Section 5: an instalment is met by "what payments ... settled of them" by its grace. A payment came in time, and what it met (a cost)
 arose later. True: it counts from the payment's date; False: from the day on which it settled it."""
 
+A_SKIPPED_STEP_ENDS_THE_RAMP = False
+"""Section 4: an old debt "takes its first step not before" its day of the ramp; a person skipped a step before that day, which "counts as
+taken". True: the next one keeps its distance alone; False: it too waits for the day of the ramp, since nothing went out yet."""
+
 WHAT_DEATH_DELAYED_IS_NEVER_SAID = True
 """Section 5: under insolvency or after a death no notice goes out, "nor later". True: nor one whose time came before it and that no tick
 had told yet; False: that one goes out once nothing silences any more."""
