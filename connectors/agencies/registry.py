@@ -5,13 +5,14 @@ from typing import Final
 
 from connectors.agencies.atriga.client import Atriga
 from connectors.agencies.atriga.webhook import verify as atriga
+from connectors.agencies.debitura.client import Debitura
 from connectors.agencies.paywise.client import Paywise
 from connectors.delivery.agency import OpenAgency
 from connectors.delivery.webhook import Webhook
 
-AGENCIES: Final[Mapping[str, OpenAgency]] = {"atriga": Atriga, "paywise": Paywise}
+AGENCIES: Final[Mapping[str, OpenAgency]] = {"atriga": Atriga, "debitura": Debitura, "paywise": Paywise}
 
-SANDBOX_PATHS: Final[Mapping[str, str]] = {"paywise": "/paywise"}
+SANDBOX_PATHS: Final[Mapping[str, str]] = {"debitura": "/debitura", "paywise": "/paywise"}
 """Where an agency stands in `connectors/sandbox/`; one that is not named here stands at its root."""
 
 WEBHOOKS: Final[Mapping[str, Webhook]] = {"atriga": atriga}

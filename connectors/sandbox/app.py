@@ -1,5 +1,5 @@
-"""The sandbox as a program: the agencies' interfaces (atriga at the root, paywise at /paywise), and the pages by which people and tests
-direct it.
+"""The sandbox as a program: the agencies' interfaces (atriga at the root, the others at /paywise and /debitura), and the pages by which
+people and tests direct it.
 
 POST /clock {"now": "2026-01-05T12:00:00Z"}   move its days; what falls due until then happens
 GET  /clock                                   where they stand, and the feeds' last cursors
@@ -23,6 +23,7 @@ from starlette.routing import Route
 from connectors.sandbox.atriga import AtrigaApi
 from connectors.sandbox.cases import World
 from connectors.sandbox.days import ClockGoesBack, Days
+from connectors.sandbox.debitura.api import DebituraApi
 from connectors.sandbox.faults import Fault, Faults
 from connectors.sandbox.paywise.api import PaywiseApi
 from connectors.sandbox.story import Script
@@ -130,7 +131,11 @@ def create_app(world: World | None = None, faults: Faults | None = None, codes: 
     """The sandbox as an ASGI application. Its memory is `world` (atriga's books, and the days all live on) and `faults`."""
     world, faults = world or World(), faults or Faults()
     secrets = None if codes is None else frozenset(codes.values())
-    agencies: list[SandboxAgency] = [AtrigaApi(world, faults, codes), PaywiseApi(world.days, faults, secrets)]
+    agencies: list[SandboxAgency] = [
+        AtrigaApi(world, faults, codes),
+        PaywiseApi(world.days, faults, secrets),
+        DebituraApi(world.days, faults, secrets),
+    ]
     routes = [*Direction(world.days, faults, agencies).routes(), *(route for agency in agencies for route in agency.routes())]
     return Starlette(routes=routes, exception_handlers={_Unreadable: _unreadable})
 

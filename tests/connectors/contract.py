@@ -106,14 +106,14 @@ async def _documents(stage: Stage, can: bool) -> None:
 
 
 async def _refresh(stage: Stage, can: bool) -> None:
-    case_id = await stage.handed_over(ACCEPTED, {"day": 2, "status": "UnsuccessfullyClosed", "reason": "INSOLVENCY"})
+    case_id = await stage.handed_over(ACCEPTED, {"day": 2, "status": "UnsuccessfullyClosed", "reason": "IRRECOVERABLE"})
     assert can, "asking for one case is what every agency can"
     assert not (await stage.agency.view(case_id)).closed
     await stage.pass_days(LATER)
     view = await stage.agency.view(case_id)
     assert (view.case_id, view.reference, view.closed) == (case_id, "h-1", True)
     assert isinstance(view.changes[0].what, Passed)
-    assert view.changes[-1].what == Closed("unsuccessful", "insolvency")
+    assert view.changes[-1].what == Closed("unsuccessful", "irrecoverable")
     assert (await stage.agency.view(case_id)).changes == view.changes, "the same things have other names the second time"
 
 

@@ -49,7 +49,9 @@ async def test_a_handover_s_life_is_told_once(tenant_of: Tenant, direct: httpx.A
         await connector.read_feeds()
         await idle(connector)
     told = await tenant.replies()
-    assert sorted(event.type for event in told) == ["case.accepted", "case.closed", "case.passed", "case.payment_received"]
+    types = [event.type for event in told if event.type != "case.phase_changed"]  # some tell the first phase by itself
+    assert sorted(types) == ["case.accepted", "case.closed", "case.passed", "case.payment_received"]
+    assert len({event.id for event in told}) == len(told)
     assert {event.data.handover_id for event in told} == {handover_id}
     (payment,) = (event.data for event in told if event.type == "case.payment_received")
     (closed,) = (event.data for event in told if event.type == "case.closed")

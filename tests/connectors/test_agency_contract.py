@@ -16,6 +16,7 @@ from connectors.delivery.agency import (
     AccountConfig,
     Agency,
     Capabilities,
+    Change,
     ChangePage,
     Closed,
     Passed,
@@ -164,26 +165,28 @@ async def test_a_case_s_whole_life_is_told_in_our_words(stage: Stage) -> None:
         {"day": 2, "status": "DebtCollection", "stage": "extrajudicial"},
         {"day": 3, "percent": 50},
         {"day": 4, "status": "DebtCollection", "stage": "judicial_dunning"},
-        {"day": 5, "status": "SuccessfullyClosed", "reason": "SETTLEMENT"},
+        {"day": 5, "status": "SuccessfullyClosed", "reason": "PAID_IN_FULL"},
     )
-    await stage.pass_days(LATER)
-    changes = (await stage.agency.view(case_id)).changes
-    whats = [change.what for change in changes]
+    told: dict[str, Change] = {}
+    for day in range(1, 8):  # some agencies tell only how a case stands, not how it came there
+        told |= {change.change_id: change for change in (await stage.agency.view(case_id)).changes}
+        await stage.pass_days(f"2026-03-0{day + 1}T12:00:00Z")
+    whats = [change.what for change in told.values()]
     assert whats[0] == Passed()
     assert Accepted() in whats
     assert [what.stage for what in whats if isinstance(what, PhaseChanged)] == ["extrajudicial", "judicial_dunning"]
     assert [(what.amount_minor, what.value_date.day) for what in whats if isinstance(what, PaymentReceived)] == [(2125, 4)]
-    assert whats[-1] == Closed("successful", "settlement")
-    assert changes[-1].occurred_at == datetime(2026, 3, 6, 12, tzinfo=UTC)
-    assert len({change.change_id for change in changes}) == len(changes)
+    ended = [change.occurred_at for change in told.values() if change.what == Closed("successful", "paid")]
+    assert ended == [datetime(2026, 3, 6, 12, tzinfo=UTC)]
 
 
-async def test_a_case_the_agency_does_not_take_is_rejected_with_its_own_reason(stage: Stage) -> None:
+async def test_a_case_the_agency_does_not_take_is_told_with_its_own_reason(stage: Stage) -> None:
     case_id = await stage.handed_over({"day": 1, "status": "Rejected", "reason": "NOBODY_KNOWS"})
     await stage.pass_days(LATER)
     view = await stage.agency.view(case_id)
     assert view.closed
-    assert view.changes[-1].what == Rejected((Reason("other", "NOBODY_KNOWS"),))
+    assert view.changes[-1].what in (Rejected((Reason("other", "NOBODY_KNOWS"),)), Closed("unsuccessful", "other", "NOBODY_KNOWS"))
+    assert Accepted() not in [change.what for change in view.changes]
 
 
 @pytest.mark.parametrize("status", ["SuccessfullyClosed", "UnsuccessfullyClosed"])
