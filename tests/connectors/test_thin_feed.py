@@ -31,7 +31,9 @@ async def test_a_named_case_that_is_not_there_is_kept_and_the_others_go_on(tenan
         await tenant.until_told("C-1", "case.passed", "case.accepted")
         await idle(connector)
     kept = [
-        json.loads(record.value) for record in await read_all(tenant.bootstrap, topics.INBOX) if record.key == tenant.account.key.encode()
+        json.loads(record.value or b"{}")
+        for record in await read_all(tenant.bootstrap, topics.INBOX)
+        if record.key == tenant.account.key.encode()
     ]
     assert {"touched": "nobody", "error": "agency_refused"} in [each["raw"] for each in kept]
 
