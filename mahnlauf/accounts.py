@@ -34,7 +34,7 @@ ATTEMPTS: Final = 20
 """Each attempt that fails means that somebody else's succeeded or began: twenty in a row are not chance."""
 CHECK_WITHIN_S: Final = 30.0
 
-Change = Callable[[Mapping[str, AgencyAccount]], Mapping[str, AgencyAccount | None]]
+Change = Callable[[dict[str, AgencyAccount]], Mapping[str, AgencyAccount | None]]
 """From all accounts by key to those that are to be written; None removes."""
 
 

@@ -3,13 +3,17 @@
 import os
 import ssl
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from connectors.delivery.sealing import Key, Keys, KeyUnusable
 from mahnlauf.broker import background
 from mahnlauf.failures import BadInput, ClusterWrong
 from mahnlauf.settings import Encryption, Kafka
 from streams.engine.cluster import Connection
+
+HOW_TO_NAME_ONE: Final = (
+    "mahnlauf keys new FILE makes one; name it as encryption.key_file in mahnlauf.toml, or its variable as encryption.key_variable"
+)
 
 
 def connection(kafka: Kafka) -> Connection:
@@ -92,8 +96,5 @@ def needed_keys(encryption: Encryption) -> Keys:
     """As `keys`, for what can't be done without. Raises BadInput."""
     found = keys(encryption)
     if not found:
-        raise BadInput(
-            "no key is named to seal with: mahnlauf keys new FILE makes one; name it as encryption.key_file in mahnlauf.toml, or its "
-            "variable as encryption.key_variable"
-        )
+        raise BadInput(f"no key is named to seal with: {HOW_TO_NAME_ONE}")
     return found

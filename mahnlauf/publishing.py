@@ -11,22 +11,27 @@ cannot be used.
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
 from typing import Final, TypeAlias
 
-from mahnlauf import configuration, lines
+from connectors.delivery.sealing import Keys
+from connectors.delivery.texts import Texts
+from mahnlauf import committed, configuration, lines
+from mahnlauf.connecting import HOW_TO_NAME_ONE
 from mahnlauf.event_lines import THE_BEGINNING, Read, read
 from mahnlauf.failures import BadInput
 from mahnlauf.line_files import LineFiles, Order
 from mahnlauf.policy_lines import PolicyLine
+from mahnlauf.sealing_lines import in_the_clear, sealed
 from mahnlauf.sending import Sender
 from schemas import topics
 from schemas.codec import encode
 from schemas.timers import ClockTicked, ClockTickedData
-from streams.engine.cluster import Connection
+from streams.engine.cluster import Cluster, Connection
 
 SOURCE: Final = "/mahnlauf/publish"
 FUTURE_ALLOWED: Final = timedelta(seconds=60)
@@ -72,25 +77,47 @@ class Progress:
 
 
 async def publish(
-    connection: Connection, paths: Sequence[Path], days: Days, progress: Progress | None = None, after_tick: AfterTick | None = None
+    connection: Connection,
+    paths: Sequence[Path],
+    days: Days,
+    progress: Progress | None = None,
+    after_tick: AfterTick | None = None,
+    keys: Keys | None = None,
 ) -> Published:
     """Publish the files. Raises BadInput (before anything is sent), ClusterWrong, EngineError.
 
-    `after_tick` is awaited after each tick with its moment, before anything later is sent.
+    `after_tick` is awaited after each tick with its moment, before anything later is sent. `keys` seal what people wrote; None: lines are
+    published as they are.
     """
     now = datetime.now(UTC)
     with LineFiles(paths) as files:
-        plan = _Plan(files, now, progress or Progress())
+        plan = _Plan(files, now, progress or Progress(), refuses_clear_text=keys is not None and not keys)
         plan.check()
-        async with Sender(connection) as sender:
-            return await _Publication(connection, plan, plan.ticks(days), sender, after_tick).run()
+        async with Sender(connection) as sender, _texts(connection, keys) as texts:
+            return await _Publication(connection, plan, plan.ticks(days), sender, after_tick, texts).run()
+
+
+@asynccontextmanager
+async def _texts(connection: Connection, keys: Keys | None) -> AsyncIterator[Texts | None]:
+    if not keys:
+        yield None
+        return
+    cluster = Cluster(connection, committed.CLIENT_ID)
+    texts = Texts(connection, cluster, keys)
+    try:
+        await cluster.start()
+        yield texts
+    finally:
+        await texts.stop()
+        await cluster.stop()
 
 
 class _Plan:
     """What is to be sent, in order, and the moments between which it lies."""
 
-    def __init__(self, files: LineFiles, now: datetime, progress: Progress) -> None:
+    def __init__(self, files: LineFiles, now: datetime, progress: Progress, *, refuses_clear_text: bool) -> None:
         self.files, self.progress = files, progress
+        self._refuses_clear_text = refuses_clear_text
         self.order = Order()
         self.seen = Read()
         self.until_ms: int | None = None
@@ -100,6 +127,10 @@ class _Plan:
         """Read every line. Raises BadInput."""
         latest_ms = configuration.timestamp_ms(self._now + FUTURE_ALLOWED)
         for found in read(self.files, self.seen, latest_ms=latest_ms, progress=self.progress.checked):
+            if self._refuses_clear_text and in_the_clear(found.line):
+                raise BadInput(
+                    f"{found.place}: what a person wrote is sealed before Kafka carries it, and no key is named: {HOW_TO_NAME_ONE}"
+                )
             self.order.add(found.when_ms, found.rank, found.sequence)
         if not len(self.order):
             raise BadInput("nothing to publish: there is no event in " + ", ".join(str(path) for path in self.files.paths))
@@ -132,8 +163,17 @@ def _daily(first: date, at: time, last: datetime) -> Iterator[int]:
 class _Publication:
     """The second reading: sends what the plan says."""
 
-    def __init__(self, connection: Connection, plan: _Plan, ticks: Iterator[int], sender: Sender, after_tick: AfterTick | None) -> None:
+    def __init__(
+        self,
+        connection: Connection,
+        plan: _Plan,
+        ticks: Iterator[int],
+        sender: Sender,
+        after_tick: AfterTick | None,
+        texts: Texts | None,
+    ) -> None:
         self._connection, self._plan, self._ticks, self._sender, self._after_tick = connection, plan, ticks, sender, after_tick
+        self._texts = texts
         self._told = Published(without_time=plan.seen.without_time, copies=plan.seen.copies)
         self._due: list[int] = []
         self._next_tick = next(ticks, None)
@@ -187,7 +227,7 @@ class _Publication:
             await self._sender.broadcast([(line.value, stamp)], line.headers)
             self._told.broadcasts += 1
         else:
-            await self._sender.add(line, stamp)
+            await self._sender.add(line if self._texts is None else await sealed(line, self._texts), stamp)
             self._told.records[line.topic] += 1
         self._told.first = self._told.first or lines.moment(stamp)
         self._told.last = lines.moment(stamp)

@@ -13,7 +13,9 @@ class Absent:
 
     capabilities = Capabilities(
         agency="none",
-        commands=frozenset({"case.submit", "case.recall", "case.report_payment", "case.refresh"}),
+        commands=frozenset(
+            {"case.submit", "case.recall", "case.report_payment", "case.refresh", "case.send_message", "case.answer", "case.monitor"}
+        ),
         asks_by_reference=True,
         feed=False,
     )

@@ -7,7 +7,7 @@ nothing and decides nothing. All its methods raise AgencyError.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime
-from typing import Any, ClassVar, Final, Literal, Protocol, TypeAlias
+from typing import Any, ClassVar, Final, Literal, Protocol, TypeAlias, runtime_checkable
 
 from connectors.delivery.errors import Reason
 from schemas.commands import CaseSubmitData
@@ -115,6 +115,26 @@ class ReportedPayment:
 
 
 @dataclass(frozen=True, slots=True)
+class Message:
+    """Words for the agency. `key` is the same whenever the same message is sent; `contract` is `<tenant>/<contract>`."""
+
+    key: str
+    contract: str
+    message_id: str
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """The answer to a question of the agency; `key` and `contract` as of a Message."""
+
+    key: str
+    contract: str
+    question_id: str
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
 class Passed:
     type: ClassVar[str] = "case.passed"
 
@@ -169,6 +189,27 @@ class DocumentAdded:
 
 
 @dataclass(frozen=True, slots=True)
+class MessageReceived:
+    """The agency writes. What an adapter tells is in the clear; it is sealed before anything is kept (`discreet.py`)."""
+
+    type: ClassVar[str] = "case.message_received"
+    message_id: str
+    text: str = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class QuestionAsked:
+    """The agency asks; `answer_type` is its own word. Texts as in MessageReceived."""
+
+    type: ClassVar[str] = "case.question_asked"
+    question_id: str
+    text: str = field(repr=False)
+    answer_type: str
+    options: tuple[str, ...] | None = field(default=None, repr=False)
+    until: date | None = None
+
+
+@dataclass(frozen=True, slots=True)
 class Unmapped:
     """Something the agency said that has no meaning here yet; kept for a person, without person data. `why` names the field."""
 
@@ -177,7 +218,9 @@ class Unmapped:
     raw: Mapping[str, Any] = field(repr=False)
 
 
-What: TypeAlias = Passed | Accepted | Rejected | PhaseChanged | PaymentReceived | Closed | DocumentAdded | Unmapped
+What: TypeAlias = (
+    Passed | Accepted | Rejected | PhaseChanged | PaymentReceived | Closed | DocumentAdded | MessageReceived | QuestionAsked | Unmapped
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -193,7 +236,7 @@ class Change:
 
 @dataclass(frozen=True, slots=True)
 class CaseView:
-    """A case as the agency sees it now. `reported` are the keys of the payments it was told of."""
+    """A case as the agency sees it now. `reported` are the keys of the payments, messages and answers it was told."""
 
     reference: str
     case_id: str
@@ -244,6 +287,18 @@ class Agency(Protocol):
 
     async def close(self) -> None:
         """Close connections."""
+
+
+@runtime_checkable
+class Writing(Protocol):
+    """What an agency's adapter has besides, if its capabilities name messages and questions. The same key again changes nothing. Both raise
+    CaseEnded if the case is closed."""
+
+    async def send_message(self, case_id: str, message: Message) -> None:
+        """Write to the agency about a case."""
+
+    async def answer(self, case_id: str, answer: Answer) -> None:
+        """Answer a question it asked."""
 
 
 OpenAgency: TypeAlias = Callable[[AccountConfig], Agency]

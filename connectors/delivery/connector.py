@@ -25,6 +25,7 @@ from connectors.delivery.pages import Pages
 from connectors.delivery.partition import INPUTS, Partition, Surroundings
 from connectors.delivery.replies import moment
 from connectors.delivery.sealing import Keys
+from connectors.delivery.texts import Texts
 from connectors.web import WebServer
 from schemas import topics
 from schemas.accounts import AgencyAccount
@@ -119,11 +120,12 @@ class Connector:
         debtors = Debtors(config.connection, self._client_id, await cluster.partitions(topics.DEBTORS))
         calendar = self._calendar = Calendar(cluster, self._day_moved)
         accounts = Accounts(cluster, self._given, config.keys, config.url_of, self._usable, self._stale.put_nowait)
+        texts = Texts(config.connection, cluster, config.keys)
         await debtors.start()
         try:
             await calendar.start()
             await accounts.start()
-            self._around = await self._surroundings(cluster, debtors, calendar, accounts)
+            self._around = await self._surroundings(cluster, debtors, calendar, accounts, texts)
             async with asyncio.TaskGroup() as tasks:
                 following = [tasks.create_task(each) for each in (debtors.run(), calendar.run(), accounts.run(), self._reopen_stale())]
                 await debtors.caught_up()
@@ -132,6 +134,7 @@ class Connector:
                 for task in following:
                     task.cancel()
         finally:
+            await texts.stop()
             await accounts.stop()
             await calendar.stop()
             await debtors.stop()
@@ -149,7 +152,7 @@ class Connector:
     def _client_id(self) -> str:
         return f"{self.config.app}@{self.address}"
 
-    async def _surroundings(self, cluster: Cluster, debtors: Debtors, calendar: Calendar, accounts: Accounts) -> Surroundings:
+    async def _surroundings(self, cluster: Cluster, debtors: Debtors, calendar: Calendar, accounts: Accounts, texts: Texts) -> Surroundings:
         config = self.config
         counts = {topic: await cluster.partitions(topic) for topic in (*INPUTS, topics.LEDGER, topics.REPLIES)}
         if len(set(counts.values())) > 1:
@@ -163,6 +166,7 @@ class Connector:
             accounts=accounts.by_key,
             agencies=self._agencies,
             debtors=debtors,
+            texts=texts,
             calendar=calendar,
             metrics=self.metrics,
             pace=config.pace,

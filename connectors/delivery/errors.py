@@ -89,6 +89,12 @@ class CaseEnded(AgencyError):
     reason = "case_ended"
 
 
+class TextSealed(AgencyError):
+    """A text for the agency can't be opened: it was erased, or the key is not at hand."""
+
+    reason = "text_unreadable"
+
+
 class Refused(AgencyError):
     """The agency refuses the request for good, for a reason a person must look at."""
 

@@ -15,14 +15,17 @@ from connectors.delivery.absent import Absent, absent_account
 from connectors.delivery.agency import AccountConfig, OpenAgency
 from connectors.delivery.book import Book, Clock, Contents, Entry, recovered
 from connectors.delivery.debtors import Debtors
+from connectors.delivery.discreet import Discreet
 from connectors.delivery.dispatch import dispatched
 from connectors.delivery.ledger import LedgerUnreadable
 from connectors.delivery.metrics import Metrics
 from connectors.delivery.owner import AccountOwner, Pace
 from connectors.delivery.progress import Progress
+from connectors.delivery.texts import Texts
 from connectors.delivery.webhook import case_named
 from schemas import codec, topics
 from schemas.commands import CommandEvent
+from schemas.ids import contract_key
 from streams.engine import deadletter
 from streams.engine.cluster import Cluster, Connection
 from streams.engine.errors import Stopped
@@ -51,6 +54,7 @@ class Surroundings:
     accounts: Mapping[str, AccountConfig]
     agencies: Mapping[str, OpenAgency]
     debtors: Debtors
+    texts: Texts
     calendar: Clock
     metrics: Metrics
     pace: Pace
@@ -164,7 +168,12 @@ class Partition:
         around = self._around
         agency = around.agencies[account.agency](account) if account.agency in around.agencies else Absent()
         stack.push_async_callback(agency.close)
-        owner = AccountOwner(account, agency, book, around.debtors, around.metrics, tasks, around.pace)
+
+        def contract_of(handover_id: str) -> str | None:
+            known = book.handover(handover_id)
+            return None if known is None else contract_key(known.tenant, known.contract)
+
+        owner = AccountOwner(account, Discreet(agency, around.texts, contract_of), book, around.debtors, around.metrics, tasks, around.pace)
         self.owners[account.key] = owner
         owner.start()
         return owner

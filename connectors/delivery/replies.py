@@ -17,9 +17,11 @@ from connectors.delivery.agency import (
     Change,
     Closed,
     DocumentAdded,
+    MessageReceived,
     Passed,
     PaymentReceived,
     PhaseChanged,
+    QuestionAsked,
     Rejected,
     Unmapped,
     What,
@@ -162,4 +164,6 @@ _SAID: dict[type, Callable[[Any], dict[str, Any]]] = {
     PhaseChanged: asdict,
     Closed: asdict,
     DocumentAdded: asdict,
+    MessageReceived: asdict,
+    QuestionAsked: asdict,
 }

@@ -18,8 +18,8 @@ from datetime import datetime
 from functools import partial
 from typing import Final, ParamSpec, TypeVar
 
-from connectors.delivery import ledger, replies
-from connectors.delivery.agency import Agency, CaseView, ReportedPayment, Submission
+from connectors.delivery import fixed_texts, ledger, replies
+from connectors.delivery.agency import Agency, Answer, CaseView, Message, ReportedPayment, Submission, Writing
 from connectors.delivery.book import Book, Edit, Entry, Step
 from connectors.delivery.debtors import DebtorMissing, Debtors
 from connectors.delivery.errors import AgencyError, CaseEnded, ResultUnknown, SubmissionRejected
@@ -27,7 +27,7 @@ from connectors.delivery.gate import Gate
 from connectors.delivery.ledger import Handover, Standing
 from connectors.delivery.metrics import Metrics
 from connectors.delivery.replies import Told
-from schemas.commands import CaseRecall, CaseRefresh, CaseReportPayment, CaseSubmit, CommandEvent
+from schemas.commands import CaseAnswer, CaseRecall, CaseRefresh, CaseReportPayment, CaseSendMessage, CaseSubmit, CommandEvent
 from schemas.ids import contract_key
 
 log = logging.getLogger(__name__)
@@ -43,7 +43,7 @@ PROVEN_FOR_S: Final = 3.0
 the last heartbeat of which may be a fifth of it old."""
 
 Asked = ParamSpec("Asked")
-Answer = TypeVar("Answer")
+Answered = TypeVar("Answered")
 
 
 @dataclass(frozen=True, slots=True)
@@ -175,10 +175,23 @@ class Sender:
             data = command.data
             payment = ReportedPayment(command.id, data.payment_id, data.amount, data.value_date)
             await self._change(handover, command, "report_payment", self._agency.report_payment, case_id, payment)
+        elif isinstance(command, CaseSendMessage | CaseAnswer) and isinstance(self._agency, Writing):
+            await self._write(self._agency, case_id, handover, command)
         else:
             raise TypeError(f"{command.type} is declared by an agency's capabilities, but there is no way to send it")
 
-    async def _request(self, operation: str, call: Callable[Asked, Awaitable[Answer]], *args: Asked.args, **kwargs: Asked.kwargs) -> Answer:
+    async def _write(self, agency: Writing, case_id: str, handover: Handover, command: CaseSendMessage | CaseAnswer) -> None:
+        contract = contract_key(handover.tenant, handover.contract)
+        if isinstance(command, CaseAnswer):
+            answer = Answer(command.id, contract, command.data.question_id, command.data.answer)
+            await self._change(handover, command, "answer", agency.answer, case_id, answer)
+        else:
+            message = Message(command.id, contract, command.data.message_id or command.id, fixed_texts.text_of(command.data))
+            await self._change(handover, command, "message", agency.send_message, case_id, message)
+
+    async def _request(
+        self, operation: str, call: Callable[Asked, Awaitable[Answered]], *args: Asked.args, **kwargs: Asked.kwargs
+    ) -> Answered:
         """A request that only asks."""
         async with self._gate.turn():
             return await self._answer(operation, call, *args, **kwargs)
@@ -188,16 +201,18 @@ class Sender:
         handover: Handover,
         command: CommandEvent,
         operation: str,
-        call: Callable[Asked, Awaitable[Answer]],
+        call: Callable[Asked, Awaitable[Answered]],
         *args: Asked.args,
         **kwargs: Asked.kwargs,
-    ) -> Answer:
+    ) -> Answered:
         """A request that changes something at the agency: it follows its intent directly."""
         async with self._gate.turn():
             await self._note_intent(handover, command)
             return await self._answer(operation, call, *args, **kwargs)
 
-    async def _answer(self, operation: str, call: Callable[Asked, Awaitable[Answer]], *args: Asked.args, **kwargs: Asked.kwargs) -> Answer:
+    async def _answer(
+        self, operation: str, call: Callable[Asked, Awaitable[Answered]], *args: Asked.args, **kwargs: Asked.kwargs
+    ) -> Answered:
         try:
             answer = await call(*args, **kwargs)
         except AgencyError as error:
@@ -241,7 +256,7 @@ def _is_done(command: CommandEvent, view: CaseView) -> bool:
     """Whether the case shows that an earlier try of this command reached the agency."""
     if isinstance(command, CaseRecall):
         return view.closed or view.recalled
-    return isinstance(command, CaseReportPayment) and command.id in view.reported
+    return isinstance(command, CaseReportPayment | CaseSendMessage | CaseAnswer) and command.id in view.reported
 
 
 def _unchanged(handover: Handover) -> Handover:

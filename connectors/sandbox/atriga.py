@@ -49,6 +49,16 @@ class CaseIn(BaseModel):
     claims: list[ClaimIn] = Field(min_length=1)
 
 
+class MessageIn(BaseModel):
+    message_id: str = Field(min_length=1)
+    text: str = Field(min_length=1)
+
+
+class AnswerIn(BaseModel):
+    question_id: str = Field(min_length=1)
+    answer: str = Field(min_length=1)
+
+
 class PaymentIn(BaseModel):
     amount: int
     value_date: str
@@ -80,6 +90,8 @@ class AtrigaApi:
             self._route("/v1/cases/{number}", "GET", "case", self._case),
             self._route("/v1/cases/{number}/recall", "POST", "recall", self._recall),
             self._route("/v1/cases/{number}/payments", "POST", "payment", self._payment),
+            self._route("/v1/cases/{number}/messages", "POST", "message", self._hear(MessageIn)),
+            self._route("/v1/cases/{number}/answers", "POST", "message", self._hear(AnswerIn)),
             self._route("/v1/changes", "GET", "changes", self._changes),
         ]
 
@@ -156,6 +168,24 @@ class AtrigaApi:
         except CaseIsClosed:
             return _closed()
         return JSONResponse(_whole(case))
+
+    def _hear(self, model: type[MessageIn] | type[AnswerIn]) -> Handler:
+        async def heard(request: Request) -> Response:
+            case = self._found(request)
+            if case is None:
+                return _unknown()
+            try:
+                words = model.model_validate_json(await request.body())
+                self._world.hear(case, request.headers["idempotency-key"], words.model_dump())
+            except ValidationError as error:
+                return _invalid(error)
+            except KeyError:
+                return _error(400, "KEY_MISSING", "header Idempotency-Key is missing")
+            except CaseIsClosed:
+                return _closed()
+            return JSONResponse(_whole(case))
+
+        return heard
 
     async def _changes(self, request: Request) -> Response:
         try:

@@ -1,7 +1,7 @@
 """atriga's books: cases, what is owed on them, and every change in the order in which it happened.
 
-Each customer number has a book in test mode and one in live mode; they never mix. No person data is kept, only whether the debtor had a
-postal code.
+Each customer number has a book in test mode and one in live mode; they never mix. Of person data only what the
+creditor writes is kept, and whether the debtor had a postal code.
 """
 
 from collections.abc import Iterator
@@ -35,6 +35,7 @@ class Case:
     reported: dict[str, int] = field(default_factory=dict)
     changes: list[dict[str, Any]] = field(default_factory=list)
     payments: int = 0
+    received: dict[str, dict[str, str]] = field(default_factory=dict)
 
     @property
     def closed(self) -> bool:
@@ -53,6 +54,7 @@ class Case:
             "owed": self.owed,
             "currency": self.currency,
             "reported_payments": sorted(self.reported),
+            "received_messages": sorted(self.received),
         }
 
 
@@ -154,6 +156,12 @@ class World:
         if case.owed == 0:
             book.set_status(case, self.days.now, Scene(day=0, status="SuccessfullyClosed", reason="PAID_TO_CREDITOR"))
 
+    def hear(self, case: Case, key: str, words: dict[str, str]) -> None:
+        """The creditor writes, or answers. Raises CaseIsClosed."""
+        if case.closed and key not in case.received:
+            raise CaseIsClosed
+        case.received.setdefault(key, words)
+
     def _perform(self, book: Book, case: Case, scene: Scene, moment: datetime) -> None:
         if case.closed:
             return
@@ -161,5 +169,10 @@ class World:
             book.pay(case, moment, scene.percent)
         elif scene.document is not None:
             book.add_document(case, moment, scene.document)
+        elif scene.message is not None:
+            book.add(case, moment, {"message": {"message_id": f"{case.number}-{len(case.changes) + 1}", "text": scene.message}})
+        elif scene.question is not None:
+            asked = {"question_id": f"{case.number}-{len(case.changes) + 1}", "text": scene.question, "answer_type": "freetext"}
+            book.add(case, moment, {"question": asked})
         else:
             book.set_status(case, moment, scene)

@@ -26,7 +26,7 @@ CLOSED = frozenset({"Rejected", "SuccessfullyClosed", "UnsuccessfullyClosed"})
 
 class Scene(BaseModel):
     """On `day` (0 is the day of the handover) the case takes a `status`, the debtor pays `percent` of what is still owed, or the agency
-    adds a `document` of that kind. An agency that knows no documents leaves it out."""
+    adds a `document` of that kind, writes a `message` or asks a `question`. An agency that knows none of them leaves it out."""
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
@@ -37,11 +37,13 @@ class Scene(BaseModel):
     reason: str | None = None
     percent: Annotated[int, Field(ge=1, le=100)] | None = None
     document: Annotated[str, Field(min_length=1, max_length=100)] | None = None
+    message: Annotated[str, Field(min_length=1)] | None = None
+    question: Annotated[str, Field(min_length=1)] | None = None
 
     @model_validator(mode="after")
     def _one_thing(self) -> "Scene":
-        if sum(part is not None for part in (self.status, self.percent, self.document)) != 1:
-            raise ValueError("a scene has either a status, a percent that the debtor pays, or a document")
+        if sum(part is not None for part in (self.status, self.percent, self.document, self.message, self.question)) != 1:
+            raise ValueError("a scene has either a status, a percent that the debtor pays, a document, a message or a question")
         return self
 
 

@@ -7,13 +7,12 @@ from typing import Annotated
 import typer
 
 from connectors.delivery.sealing import Key, SealBroken
-from mahnlauf import accounts
+from mahnlauf import resealing
 from mahnlauf.connecting import connection, needed_keys
 from mahnlauf.failures import BadInput, CommandFailed
 from mahnlauf.running import run
 from mahnlauf.settings import load
 from mahnlauf.telling import say
-from schemas.accounts import AgencyAccount
 
 app = typer.Typer(add_completion=False, no_args_is_help=True, epilog="Example: mahnlauf keys new /etc/mahnlauf/key")
 
@@ -43,16 +42,8 @@ def reseal() -> None:
     """
     settings = load()
     held = needed_keys(settings.encryption)
-    changed: dict[str, AgencyAccount | None] = {}
-
-    def decide(now: object) -> dict[str, AgencyAccount | None]:
-        assert isinstance(now, dict)
-        changed.clear()
-        changed.update({key: sealed for key, account in now.items() if (sealed := accounts.resealed(account, held)) is not None})
-        return changed
-
     try:
-        run(accounts.change(connection(settings.kafka), decide))
+        changed, contracts = run(resealing.reseal(connection(settings.kafka), held))
     except SealBroken as error:
-        raise CommandFailed(f"nothing was changed: {error}") from None
-    say(f"{len(changed)} accounts sealed anew with key {held.writing}")
+        raise CommandFailed(f"not everything could be sealed anew; keep the old key: {error}") from None
+    say(f"{changed} accounts and the keys of {contracts} contracts sealed anew with key {held.writing}")

@@ -7,8 +7,9 @@ from typing import Annotated
 
 import typer
 
+from connectors.delivery.sealing import Keys
 from mahnlauf import moments
-from mahnlauf.connecting import connection
+from mahnlauf.connecting import connection, keys
 from mahnlauf.failures import BadInput
 from mahnlauf.progress import bars
 from mahnlauf.publishing import Days, Progress, Published, publish
@@ -33,13 +34,14 @@ def command(
 
     A line is {"topic": ..., "key": "<tenant>/<contract>", "value": {...}}. Every line is checked before anything is sent. Records are
     stamped with the time of their event, else the line's "timestamp"; what names neither takes that of the line before it. Where ticks
-    are published, workers run with --clock none.
+    are published, workers run with --clock none. What a person wrote (case.message_written, case.question_answered) is sealed.
     """
     days = Days(moments.time_of_day("--tick", tick) if tick else None, moments.day("--until", until) if until else None)
     if not files:
         raise BadInput("name at least one file: mahnlauf publish FILE...")
     begun = time.monotonic()
-    told = run(_publish(connection(load().kafka), files, days))
+    settings = load()
+    told = run(_publish(connection(settings.kafka), files, days, keys(settings.encryption)))
     seconds = time.monotonic() - begun
     if as_json:
         # (asdict copies a Counter by counting its items)
@@ -48,10 +50,10 @@ def command(
         _tell(told, seconds)
 
 
-async def _publish(where: Connection, files: list[Path], days: Days) -> Published:
+async def _publish(where: Connection, files: list[Path], days: Days, held: Keys) -> Published:
     with bars() as begin:
         check, send = begin("checking"), begin("publishing")
-        return await publish(where, files, days, Progress(check, send))
+        return await publish(where, files, days, Progress(check, send), keys=held)
 
 
 def _tell(told: Published, seconds: float) -> None:

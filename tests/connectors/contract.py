@@ -13,7 +13,22 @@ import httpx
 import pytest
 
 from connectors.agencies.registry import WEBHOOKS
-from connectors.delivery.agency import Ability, AccountConfig, Agency, Change, Closed, DocumentAdded, OpenAgency, Passed, ReportedPayment
+from connectors.delivery.agency import (
+    Ability,
+    AccountConfig,
+    Agency,
+    Answer,
+    Change,
+    Closed,
+    DocumentAdded,
+    Message,
+    MessageReceived,
+    OpenAgency,
+    Passed,
+    QuestionAsked,
+    ReportedPayment,
+    Writing,
+)
 from connectors.delivery.errors import CaseEnded, CredentialsRefused, Refused
 from connectors.delivery.webhook import NotGenuine
 from connectors.sandbox.app import Sandbox
@@ -154,6 +169,35 @@ def _has(method: str) -> Check:
     return check
 
 
+async def _messages(stage: Stage, can: bool) -> None:
+    if not can:
+        return await _has("send_message")(stage, can)
+    assert isinstance(stage.agency, Writing)
+    case_id = await stage.handed_over(ACCEPTED, {"day": 2, "message": "Bitte melden"})
+    message = Message("k-1", "acme/C-1", "m-1", "words")
+    await stage.agency.send_message(case_id, message)
+    await stage.agency.send_message(case_id, message)
+    await stage.pass_days(LATER)
+    view = await stage.agency.view(case_id)
+    assert "k-1" in view.reported
+    [said] = [change.what for change in view.changes if isinstance(change.what, MessageReceived)]
+    assert said.text == "Bitte melden"
+    return None
+
+
+async def _questions(stage: Stage, can: bool) -> None:
+    if not can:
+        return await _has("answer")(stage, can)
+    assert isinstance(stage.agency, Writing)
+    case_id = await stage.handed_over(ACCEPTED, {"day": 2, "question": "Ratenzahlung?"})
+    await stage.pass_days(LATER)
+    [asked] = [change.what for change in (await stage.agency.view(case_id)).changes if isinstance(change.what, QuestionAsked)]
+    assert asked.text == "Ratenzahlung?"
+    await stage.agency.answer(case_id, Answer("k-1", "acme/C-1", asked.question_id, "ja"))
+    assert "k-1" in (await stage.agency.view(case_id)).reported
+    return None
+
+
 async def _webhook(stage: Stage, can: bool) -> None:
     verify = WEBHOOKS.get(stage.account.agency)
     assert (verify is not None) == can, "a webhook is verified, or is not, against what is declared"
@@ -165,8 +209,8 @@ async def _webhook(stage: Stage, can: bool) -> None:
 CHECKS: Final[Mapping[Ability, Check]] = {
     "recall": _recall,
     "report_payment": _report_payment,
-    "messages": _has("send_message"),
-    "questions": _has("answer"),
+    "messages": _messages,
+    "questions": _questions,
     "documents": _documents,
     "monitoring": _has("monitor"),
     "refresh": _refresh,

@@ -20,7 +20,7 @@ from connectors.delivery.sealing import Keys
 from connectors.sandbox.app import Sandbox
 from schemas import codec, ids, topics
 from schemas.accounts import AgencyAccount
-from schemas.commands import CaseRecall, CaseRefresh, CaseReportPayment, CaseSubmit, CommandEvent
+from schemas.commands import CaseAnswer, CaseRecall, CaseRefresh, CaseReportPayment, CaseSendMessage, CaseSubmit, CommandEvent
 from schemas.timers import ClockTicked
 from streams.engine.cluster import Connection
 from tests.engine.kit import Publisher, eventually, make_topics, unique
@@ -141,6 +141,12 @@ class Tenant:
         return await self._command(
             CaseReportPayment, contract, {"payment_id": payment_id, "amount": amount, "value_date": date(2025, 3, 4)}
         )
+
+    async def write(self, contract: str, message_id: str, text: str) -> str:
+        return await self._command(CaseSendMessage, contract, {"message_id": message_id, "text": text})
+
+    async def answer(self, contract: str, question_id: str, answer: str) -> str:
+        return await self._command(CaseAnswer, contract, {"question_id": question_id, "answer": answer})
 
     async def refresh(self, contract: str) -> str:
         return await self._command(CaseRefresh, contract, {})

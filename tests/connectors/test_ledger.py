@@ -129,7 +129,8 @@ def test_a_recall_cancels_what_was_not_sent_and_waits_behind_what_may_have_been(
 
 
 def test_what_an_agency_can_t_do_is_not_supported() -> None:
-    assert plan(HANDOVER, ANSWER, CAPABILITIES) is Plan.NOT_SUPPORTED
+    silent = replace(CAPABILITIES, commands=CAPABILITIES.commands - {"case.answer"})
+    assert plan(HANDOVER, ANSWER, silent) is Plan.NOT_SUPPORTED
     assert plan(HANDOVER, SUBMIT, replace(CAPABILITIES, currencies=frozenset({"CHF"}))) is Plan.CURRENCY_NOT_SUPPORTED
     assert plan(HANDOVER, SUBMIT, replace(CAPABILITIES, currencies=frozenset({"EUR"}))) is Plan.SEND
 

@@ -11,13 +11,28 @@ from typing import Any
 
 import pytest
 
-from connectors.delivery.sealing import Key
+from connectors.delivery.sealing import Key, is_sealed
 from mahnlauf.broker.ports import choose_port
-from schemas.topics import TOPICS
+from schemas.topics import INSTRUCTIONS, TOPICS
 from tests.engine.kit import read_all
 
 SECRET = "pl4nted-s3cret-of-acme"
 SECOND = "an0ther-pl4nted-s3cret"
+WORDS = "Frau Pl4nted zahlt am Freitag"
+WRITTEN = {
+    "topic": INSTRUCTIONS,
+    "key": "acme/C-1",
+    "value": {
+        "specversion": "1.0",
+        "id": "m-1",
+        "source": "/desk",
+        "type": "case.message_written",
+        "subject": "C-1",
+        "tenant": "acme",
+        "time": "2026-01-05T09:00:00Z",
+        "data": {"by": "ann", "message_id": "M1", "text": WORDS},
+    },
+}
 
 
 @pytest.fixture
@@ -103,6 +118,10 @@ async def test_an_account_from_adding_to_removing_and_nothing_tells_its_secret(r
     add = ("accounts", "add", "acme/main", "--agency", "atriga", "--customer-id", "4711")
     done = run(*add, secret=SECRET)
     assert (done.returncode, "no key is named to seal with" in done.stderr) == (2, True)
+    (run.folder.parent / "words.jsonl").write_text(json.dumps(WRITTEN) + "\n")  # not part of what a run leaves behind
+    words = str(run.folder.parent / "words.jsonl")
+    done = run("publish", words)
+    assert (done.returncode, "words.jsonl:1: what a person wrote is sealed" in done.stderr) == (2, True)
 
     assert run("keys", "new", "first.key").returncode == 0
     assert (run.folder / "first.key").stat().st_mode & 0o077 == 0
@@ -120,12 +139,17 @@ async def test_an_account_from_adding_to_removing_and_nothing_tells_its_secret(r
     assert (listed["name"], listed["agency"], listed["mode"], listed["key"]) == ("acme/main", "atriga", "test", first.id)
     assert "acme/main: atriga knows it, test" in run("accounts", "validate").stdout
 
+    assert run("publish", words).returncode == 0
+    [sent] = await read_all(own_kafka, INSTRUCTIONS)
+    assert is_sealed(json.loads(sent.value or b"")["data"]["text"])
+
     assert run("keys", "new", "second.key").returncode == 0
     run.key("second.key")
     assert run("keys", "reseal").returncode == 1  # the key before it is not at hand
     run.key("second.key", old="first.key")
-    assert run("keys", "reseal").stdout.startswith("1 accounts sealed anew")
+    assert run("keys", "reseal").stdout.startswith("1 accounts and the keys of 1 contracts sealed anew")
     run.key("second.key")
+    assert run("publish", words).returncode == 0  # sealed with the contract's key, which only the new key opens now
     assert run("accounts", "rotate", "acme/main", secret=SECOND).returncode == 0
     assert "acme/main: atriga knows it, test" in run("accounts", "validate", "acme/main").stdout
     assert run.heard("stands still: secret_sealed")  # the connector that was started with the first key alone says so
@@ -137,7 +161,7 @@ async def test_an_account_from_adding_to_removing_and_nothing_tells_its_secret(r
     left = [*run.said, *(path.read_text(errors="replace") for path in run.folder.rglob("*") if path.is_file())]
     for topic in TOPICS:
         left += [repr(record) for record in await read_all(own_kafka, topic.name)]
-    found = [text for text in left if SECRET in text or SECOND in text]
+    found = [text for text in left if SECRET in text or SECOND in text or "Pl4nted" in text]
     assert found == []
     assert any('"acme"' in text and "v1." in text for text in left)  # what was looked through does hold the account
 

@@ -4,10 +4,10 @@ from connectors.delivery.agency import Capabilities
 
 CAPABILITIES = Capabilities(
     agency="atriga",
-    commands=frozenset({"case.submit", "case.recall", "case.report_payment", "case.refresh"}),
+    commands=frozenset({"case.submit", "case.recall", "case.report_payment", "case.refresh", "case.send_message", "case.answer"}),
     asks_by_reference=True,
     feed=True,
     currencies=None,
-    tells=frozenset({"case.document_added"}),
+    tells=frozenset({"case.document_added", "case.message_received", "case.question_asked"}),
     webhook=True,
 )

@@ -10,7 +10,7 @@ import httpx
 
 from connectors.agencies.atriga import feed, mapping
 from connectors.agencies.atriga.capabilities import CAPABILITIES
-from connectors.delivery.agency import AccountConfig, CaseView, ChangePage, ReportedPayment, Submission
+from connectors.delivery.agency import AccountConfig, Answer, CaseView, ChangePage, Message, ReportedPayment, Submission
 from connectors.delivery.errors import (
     AgencyError,
     CaseEnded,
@@ -62,6 +62,14 @@ class Atriga:
     async def report_payment(self, case_id: str, payment: ReportedPayment) -> None:
         body = {"payment_id": payment.payment_id, "amount": payment.amount_minor, "value_date": payment.value_date.isoformat()}
         _taken(await self._post(f"/v1/cases/{case_id}/payments", body, payment.key))
+
+    async def send_message(self, case_id: str, message: Message) -> None:
+        body = {"message_id": message.message_id, "text": message.text}
+        _taken(await self._post(f"/v1/cases/{case_id}/messages", body, message.key))
+
+    async def answer(self, case_id: str, answer: Answer) -> None:
+        body = {"question_id": answer.question_id, "answer": answer.text}
+        _taken(await self._post(f"/v1/cases/{case_id}/answers", body, answer.key))
 
     async def changes(self, cursor: str | None) -> ChangePage:
         answer = await self._get("/v1/changes", since=cursor or "0")

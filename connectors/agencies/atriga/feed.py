@@ -34,7 +34,7 @@ def view_of(answer: Any) -> CaseView:
         received_at=moment_of(answer["received_at"]),
         closed=answer["status"] in _CLOSED,
         recalled=answer.get("reason") == "RECALLED_BY_CLIENT",
-        reported=frozenset(answer["reported_payments"]),
+        reported=frozenset([*answer["reported_payments"], *answer.get("received_messages", ())]),
         changes=tuple(change_of(row) for row in answer["changes"]),
     )
 

@@ -14,9 +14,11 @@ from connectors.delivery.agency import (
     Change,
     Closed,
     DocumentAdded,
+    MessageReceived,
     Passed,
     PaymentReceived,
     PhaseChanged,
+    QuestionAsked,
     Rejected,
     Submission,
     Unmapped,
@@ -25,6 +27,8 @@ from connectors.delivery.agency import (
 from connectors.delivery.errors import Reason
 
 OTHER: Final = "other"
+TEXT_CHARS_MAX: Final = 20_000
+"""Sealed it still fits into an event of 256 KiB."""
 
 PHASES: Final[Mapping[str, Literal["first_dunning", "second_dunning", "collection"]]] = {
     "FirstDunningPhase": "first_dunning",
@@ -112,7 +116,32 @@ def _what(row: Mapping[str, Any]) -> What:
         return _payment(row, payment)
     if row.get("document") is not None:
         return _document(row, row["document"])
+    if row.get("message") is not None:
+        return _message(row, row["message"])
+    if row.get("question") is not None:
+        return _question(row, row["question"])
     return _status(row)
+
+
+def _message(row: Mapping[str, Any], message: Any) -> What:
+    try:
+        return MessageReceived(str(message["message_id"]), str(message["text"])[:TEXT_CHARS_MAX])
+    except (KeyError, TypeError):
+        return Unmapped("message", redacted(row))
+
+
+def _question(row: Mapping[str, Any], question: Any) -> What:
+    try:
+        options, until = question.get("options"), question.get("until")
+        return QuestionAsked(
+            str(question["question_id"]),
+            str(question["text"])[:TEXT_CHARS_MAX],
+            str(question["answer_type"]),
+            None if options is None else tuple(str(option)[:TEXT_CHARS_MAX] for option in options),
+            None if until is None else date.fromisoformat(until),
+        )
+    except (AttributeError, KeyError, TypeError, ValueError):
+        return Unmapped("question", redacted(row))
 
 
 def _payment(row: Mapping[str, Any], payment: Any) -> What:
