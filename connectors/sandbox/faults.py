@@ -21,6 +21,8 @@ Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 Row = TypeVar("Row")
 _OF_A_FEED = ("duplicate", "reorder")
 _PIECES = 20
+SLOW_S = 5.0
+"""How long a slow body takes where nobody has said it."""
 
 
 class Fault(BaseModel):
@@ -40,7 +42,7 @@ class Fault(BaseModel):
     count: Annotated[int, Field(ge=1)] | None = None
     retry_after_s: Annotated[int, Field(ge=0)] | None = None
     field: Annotated[str, Field(min_length=1, max_length=200)] | None = None
-    seconds: Annotated[float, Field(gt=0, le=60)] = 5.0
+    seconds: Annotated[float, Field(gt=0, le=60)] | None = None
 
     @model_validator(mode="after")
     def _belongs_somewhere(self) -> "Fault":
@@ -132,7 +134,7 @@ class Faults:
             if fault.kind == "hang":
                 return await self._held(fault, handler, request)
             if fault.kind == "slow":
-                return _slow(await handler(request), fault.seconds)
+                return _slow(await handler(request), fault.seconds or SLOW_S)
             if fault.kind in ("reject", *_OF_A_FEED):
                 request.state.fault = fault  # only the agency itself can say this in its own words
                 return await handler(request)
