@@ -136,9 +136,8 @@ def _close(contract: Contract, case: Handover, event: replies.CaseClosed) -> Non
         _settle(contract, case, mine, event, view)
     elif event.data.reason == "recalled":
         contract.waiting.update(dict.fromkeys(mine, Waiting("recalled", case.handover_id)))
-        contract.follow_recalled(view)
-        if not contract.still_wait(view, "rejected"):
-            contract.attention.end("rejected")
+        if with_status:
+            contract.follow_recalled(view)
     else:
         contract.exhausted.update(mine)
     if with_status:

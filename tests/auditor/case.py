@@ -176,9 +176,10 @@ class Contract:
             return
         if source is not None:
             self.unapplied.add((source, event_id))
-        self.attention.raise_("unapplied_event")
-        self.record(event_id, None)
-        self._write_status(self.today())
+        if "unapplied_event" not in self.attention.names:  # else nothing changes: a newer policy waits for an event that counts
+            self.attention.raise_("unapplied_event")
+            self.record(event_id, None)
+            self._write_status(self.today())
 
     def tick(self, now: datetime) -> bool:
         """Apply a tick: statuses, then at most one step. Without a change it leaves no trace. Says whether the contract is forgotten."""
