@@ -76,6 +76,8 @@ def _causes(turn: Turn) -> Iterator[str]:
         yield "own_error"
     if turn.books.agency_balance < 0:
         yield "payout_unmatched"
+    if turn.books.rate_missing:
+        yield "rate_missing"
     if contract.cases:
         if waits(turn, RECALLED):
             yield "recalled"

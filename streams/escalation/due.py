@@ -4,7 +4,7 @@ by what a clock change of the zone leaves open, or where a tick may come that is
 from collections.abc import Iterator
 from datetime import date
 
-from streams.escalation import attention, calls, forgetting, plan_notices, refresh, waiting, win_back
+from streams.escalation import attention, calls, forgetting, interest, plan_notices, refresh, waiting, win_back
 from streams.escalation.calendar import ONE_DAY, moment_ms
 from streams.escalation.ladder import NextStep
 from streams.escalation.turn import Turn
@@ -34,6 +34,8 @@ def _days(turn: Turn) -> Iterator[date]:
     seen = turn.view
     if seen.upcoming is not None:
         yield seen.upcoming
+    if (no_rate_on := interest.rate_missing_on(turn.contract, turn.rules, turn.books)) is not None:
+        yield no_rate_on
     for span in seen.spans:
         yield span.begin
         if span.end is not None:

@@ -1,8 +1,8 @@
 """What is owed: money as a fold over facts sorted by (date, kind, id), never over arrival (`escalation.md` 2).
 
 First each receivable is made what it is by all that is known now (last correction, credit notes, cancellation), then what was fixed at a
-moment (write-offs, successful closes) is set aside, then the money that came settles the rest in the order of its days. Interest has its
-place in that order and is 0 until a policy may ask for it.
+moment (write-offs, successful closes) is set aside, then the money that came settles the rest in the order of its days. Where a policy
+asks for interest, it grows (`accrual`) to each of these days before anything is settled on it.
 
 An `Account` changes while its fold runs and not after; whoever gets `Books` only reads them.
 """
@@ -16,6 +16,7 @@ from typing import NamedTuple
 from msgspec import Struct, structs
 
 from streams.escalation.accounts import Account, Cost, account_of, accounts_of
+from streams.escalation.accrual import Growth, Interest
 from streams.escalation.facts import AgencyPayment, Allocated, Chargeback, Facts, Invoice, Payment, Portion, ended
 from streams.escalation.state import Case, Fixed, Reminder
 
@@ -30,13 +31,16 @@ DECEASED = "MD07"
 
 
 class Money(Struct, frozen=True):
-    """Something that settles; first what it is designated for, up to these amounts."""
+    """Something that settles; first what it is designated for, up to these amounts. `interest_of`: the interest of this receivable that
+    was fixed at a moment, `written_off` or closed; it has its place in the order of days, since interest grows."""
 
     day: date
     kind: str
     id: str
     amount: int
     designated: tuple[Allocated, ...] = ()
+    interest_of: str | None = None
+    written_off: bool = False
 
 
 class Books(Struct, eq=False):
@@ -51,6 +55,8 @@ class Books(Struct, eq=False):
     parts: dict[tuple[str, str], dict[str, int]] = {}
     left_over: bool = False
     """Whether more came at any time than was owed then."""
+    rate_missing: bool = False
+    """Whether a day bore no interest because no rate is known for it."""
 
     def part(self, kind: str, money_id: str, invoice_ids: Sequence[str]) -> int:
         """How much of the payment settled these receivables."""
@@ -68,6 +74,7 @@ class Ledger(Struct, frozen=True):
     local_day: Callable[[int], date]
     principal_first: bool
     exempt: Callable[[str, date], bool]
+    interest: Interest | None = None
 
     @property
     def has_money(self) -> bool:
@@ -89,7 +96,7 @@ def with_payment(ledger: Ledger, known: Books, payment: Payment) -> Books | None
     cost must be of an earlier day, since one of a later day would have been settled by credit first, and a step's fee of the same day is
     decided by what was paid on it.
     """
-    if payment.via_agency or _is_named(ledger.facts, payment.payment_id) or not _comes_last(ledger, payment):
+    if ledger.interest is not None or payment.via_agency or _is_named(ledger.facts, payment.payment_id) or not _comes_last(ledger, payment):
         return None
     money = Money(payment.counts_on, PAYMENT, payment.payment_id, payment.amount, payment.designated)
     pool: list[Money] = []
@@ -120,6 +127,8 @@ def with_invoice(ledger: Ledger, known: Books, invoice: Invoice) -> Books | None
 
     No money reaches it if it is the last in order, was not due when any came, and nothing was ever left over.
     """
+    if ledger.interest is not None:
+        return None
     facts, added = ledger.facts, account_of(invoice)
     last = next(reversed(known.accounts.values()), None)
     if known.left_over or (last is not None and last.rank > added.rank) or _is_meant(facts, invoice.invoice_id):
@@ -243,7 +252,7 @@ def _taken_back(facts: Facts, invoice_id: str, time_us: int) -> bool:
     )
 
 
-def _put_aside(ledger: Ledger, accounts: dict[str, Account], until: date | None) -> Iterator[Money]:
+def _put_aside(ledger: Ledger, accounts: dict[str, Account], until: date | None, growth: Growth | None) -> Iterator[Money]:
     """Take what was fixed from the accounts; like a payment it settles costs up to its day. Of a close, what exceeds a receivable that
     was lowered since flows on; a write-off was never money, so nothing of it does."""
     for aside in sorted(_set_aside(ledger), key=lambda aside: aside[:3]):
@@ -256,7 +265,10 @@ def _put_aside(ledger: Ledger, accounts: dict[str, Account], until: date | None)
                 exceeding += fixed
                 continue
             taken = account.take_principal(portion.principal)
-            taken += account.take_interest(portion.interest)
+            if growth is not None:
+                growth.set_aside(portion.invoice_id, aside.day, taken)
+                yield Money(aside.day, aside.kind, aside.id, portion.interest, (), portion.invoice_id, aside.written_off)
+                fixed -= portion.interest
             taken += account.take_costs(portion.costs, aside.day)
             exceeding += fixed - taken
             if aside.written_off:
@@ -358,15 +370,25 @@ def _fold(ledger: Ledger, costs: Sequence[Cost], until: date | None = None, befo
         if account is not None and not account.cancelled and (until is None or cost.day <= until):
             account.costs.append((cost.day, cost.amount))
     result = Books(accounts, costs)
+    growth = None if ledger.interest is None else Growth(ledger.interest, ledger.facts, accounts, ledger.local_day)
     if ledger.has_money:
-        _apply_money(ledger, result, until, before)
+        _apply_money(ledger, result, until, before, growth)
         if until is None:
             result.agency_balance = _agency_balance(ledger)
+    elif growth is not None:
+        growth.grow(_last_day(ledger, until))
+    if growth is not None:
+        result.rate_missing = growth.rate_missing
     return result
 
 
-def _apply_money(ledger: Ledger, result: Books, until: date | None, before: str | None) -> None:
-    moneys = list(_put_aside(ledger, result.accounts, until)) if ledger.facts.write_offs or ledger.fixed else []
+def _last_day(ledger: Ledger, until: date | None) -> date:
+    assert ledger.interest is not None
+    return ledger.interest.today if until is None else min(until, ledger.interest.today)
+
+
+def _apply_money(ledger: Ledger, result: Books, until: date | None, before: str | None, growth: Growth | None) -> None:
+    moneys = list(_put_aside(ledger, result.accounts, until, growth)) if ledger.facts.write_offs or ledger.fixed else []
     moneys.extend(_moneys(ledger, result.accounts))
     ordered = tuple(result.accounts.values())
     owed_on = deque(sorted({day for account in ordered for day, _ in account.costs}) if result.costs else ())
@@ -376,17 +398,25 @@ def _apply_money(ledger: Ledger, result: Books, until: date | None, before: str 
             break
         while owed_on and owed_on[0] <= money.day:
             _settle_from(pool, result, ordered, owed_on.popleft(), ledger.principal_first)
+        if growth is not None:
+            growth.grow(money.day)
         if before is not None and money.kind == PAYMENT and money.id == before:
             return
         _settle(ledger, result, ordered, money, pool)
     for day in owed_on:
         _settle_from(pool, result, ordered, day, ledger.principal_first)
+    if growth is not None:
+        growth.grow(last := _last_day(ledger, until))
+        _settle_from(pool, result, ordered, last, ledger.principal_first)
     result.credit = sum(money.amount for money in pool)
     result.written_off = sum(account.written_off for account in ordered)
 
 
 def _settle(ledger: Ledger, result: Books, ordered: Sequence[Account], money: Money, pool: list[Money]) -> None:
     left = money.amount
+    if money.interest_of is not None:
+        taken = _settle_fixed_interest(result.accounts[money.interest_of], money)
+        left = 0 if money.written_off else left - taken
     for allocated in money.designated:
         account = result.accounts.get(allocated.invoice_id)
         if account is not None and left:
@@ -401,9 +431,18 @@ def _settle(ledger: Ledger, result: Books, ordered: Sequence[Account], money: Mo
         result.left_over = True
 
 
+def _settle_fixed_interest(account: Account, money: Money) -> int:
+    taken = account.take_interest(money.amount)
+    if money.written_off:
+        account.written_off += taken
+    else:
+        account.settled += taken
+    return taken
+
+
 def _settle_from(pool: list[Money], result: Books, ordered: Sequence[Account], day: date, principal_first: bool) -> None:
     """Credit settles what becomes owed on the day on which it does. (What is left of money is left because nothing else was owed: there
-    is nothing else that becomes owed but costs.)"""
+    is nothing else that becomes owed but costs, and interest on what was written off later.)"""
     for place, money in enumerate(pool):
         if money.amount:
             taken = _spread(result, ordered, money, money.amount, day, principal_first)

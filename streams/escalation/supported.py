@@ -9,10 +9,7 @@ from schemas.policy import Policy
 
 NOT_SUPPORTED_YET = "not supported yet"
 
-POLICY_KEYS = (
-    "interest",
-    "breathing_space",
-)
+POLICY_KEYS = ("breathing_space",)
 """Keys of a policy that may only have their defaults."""
 
 

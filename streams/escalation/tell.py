@@ -1,6 +1,5 @@
 """Telling: the outputs' data, in the keys and the order of their schemas. Nothing is decided here."""
 
-from collections.abc import Sequence
 from datetime import UTC, date, datetime, timedelta
 from functools import lru_cache
 from hashlib import blake2b
@@ -10,7 +9,7 @@ import msgspec
 from msgspec.structs import replace
 
 from schemas.status import RECEIVABLES_MAX
-from streams.escalation import ladder, outputs, waiting
+from streams.escalation import interest, ladder, outputs, waiting
 from streams.escalation.accounts import Account
 from streams.escalation.settlement import reopened_by, unreversed
 from streams.escalation.state import Case, Change, Contract
@@ -180,6 +179,7 @@ def submit(turn: Turn, case: Case) -> None:
         "open_amount": sum(account.open for account in accounts),
         "costs": sum(account.costs_open for account in accounts),
         "interest": sum(account.interest for account in accounts),
+        "interest_basis": interest.basis(turn.interest, accounts[0]) if turn.interest and accounts else None,
         "debtor_kind": turn.terms.debtor_kind,
         "creditor": turn.terms.creditor.model_dump(mode="json", exclude_none=True) if turn.terms.creditor else None,
     }
@@ -188,7 +188,7 @@ def submit(turn: Turn, case: Case) -> None:
 
 def _claim(turn: Turn, account: Account) -> dict[str, Any]:
     invoice = account.invoice
-    reminded = reminded_on(turn.contract, invoice.invoice_id)
+    reminded = interest.reminded_on(turn.contract, invoice.invoice_id)
     return _present(
         {
             "invoice_id": invoice.invoice_id,
@@ -200,7 +200,7 @@ def _claim(turn: Turn, account: Account) -> dict[str, Any]:
             "costs": account.costs_open,
             "interest": account.interest,
             "reminded_on": reminded,
-            "default_on": _default_on(turn, account, reminded),
+            "default_on": interest.default_on(turn.contract, turn.rules, account),
             "subject_matter": invoice.subject_matter,
             "service_from": invoice.service_from,
             "service_to": invoice.service_to,
@@ -208,20 +208,6 @@ def _claim(turn: Turn, account: Account) -> dict[str, Any]:
             "chargeback_reason": _chargeback_reason(turn, invoice.invoice_id),
         }
     )
-
-
-def reminded_on(contract: Contract, invoice_id: str) -> list[date]:
-    """Days of the reminders that covered a receivable."""
-    return sorted(reminder.day for reminder in contract.reminders if not reminder.skipped and invoice_id in reminder.covered)
-
-
-def _default_on(turn: Turn, account: Account, reminded: Sequence[date]) -> date | None:
-    if turn.rules.default == "first_reminder":
-        return reminded[0] if reminded else None
-    if turn.rules.default == "thirty_days":
-        return turn.rules.working_days.next(account.due_on + timedelta(days=30))
-    standing = next((one for one in turn.contract.standings if one.invoice_id == account.invoice.invoice_id), None)
-    return ladder.due_day(account, standing, turn.rules) if standing else turn.rules.working_days.next(account.due_on)
 
 
 def _chargeback_reason(turn: Turn, invoice_id: str) -> str | None:

@@ -10,7 +10,8 @@ from typing import Any
 
 from msgspec.structs import replace
 
-from streams.escalation import holds, ladder, plans, settlement
+from streams.escalation import holds, interest, ladder, plans, settlement
+from streams.escalation.accrual import Interest
 from streams.escalation.calendar import local_day
 from streams.escalation.facts import Invoice, Payment
 from streams.escalation.holds import Span
@@ -105,6 +106,8 @@ class Turn:
             self._stated = None
         if "standings" in changes:
             self._view = None
+            if self.rules.policy.interest is not None:  # it may begin when a receivable falls due, which they tell
+                self._books = self._courses = self._spans = None
 
     def receive(self, payment: Payment) -> None:
         """Add a payment to the facts."""
@@ -171,7 +174,15 @@ class Turn:
     def ledger(self) -> Ledger:
         """What the fold is made of."""
         kept = self.contract
-        return Ledger(kept.facts, kept.reminders, kept.cases, kept.fixed, self.local_day, self.rules.principal_first, self._fee_free)
+        first, borne = self.rules.principal_first, self.interest
+        return Ledger(kept.facts, kept.reminders, kept.cases, kept.fixed, self.local_day, first, self._fee_free, borne)
+
+    @property
+    def interest(self) -> Interest | None:
+        """What the policy asks for, reckoned up to the local day of the clock."""
+        if self.rules.policy.interest is None:
+            return None
+        return interest.asked(self.terms, self.contract, self.stated, self.local_day(self.contract.clock_us))
 
     def _fee_free(self, invoice_id: str, day: date) -> bool:
         return holds.fee_free(self.stated, invoice_id, day)

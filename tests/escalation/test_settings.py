@@ -162,7 +162,7 @@ def test_the_same_version_again_changes_nothing_and_another_content_is_refused()
 @pytest.mark.parametrize(
     ("changes", "key"),
     [
-        ({"interest": {"kind": "statutory"}}, "interest"),
+        ({"breathing_space": {"days": 14, "from": "first_step"}}, "breathing_space"),
     ],
 )
 def test_what_a_policy_asks_for_too_early_is_refused_by_its_key(changes: dict[str, Any], key: str) -> None:

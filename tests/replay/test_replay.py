@@ -174,8 +174,9 @@ def test_a_failure_of_the_rules_buries_its_record_and_the_rest_goes_on(
 
 
 def test_a_policy_that_asks_for_too_much_is_refused() -> None:
-    with pytest.raises(SettingsRefused, match="interest"):
-        replay([invoice()], [Policy.model_validate_json(json.dumps({**LADDER, "interest": {"kind": "statutory"}}))], date(2026, 1, 6))
+    too_much = {**LADDER, "breathing_space": {"days": 14, "from": "first_step"}}
+    with pytest.raises(SettingsRefused, match="breathing_space"):
+        replay([invoice()], [Policy.model_validate_json(json.dumps(too_much))], date(2026, 1, 6))
 
 
 def test_a_forgotten_contract_leaves_its_history_alone() -> None:
