@@ -43,6 +43,20 @@ def test_sums_hold_to_the_cent_and_no_tick_is_missed(events: list[Event], settle
 
 
 @slow
+@given(
+    facts(holds, moments, orders, replies, agreements, settings_told, most=18),
+    st.sampled_from(("costs_first", "principal_first")),
+    st.sampled_from(("due_date", "first_reminder", "thirty_days")),
+    st.sampled_from(({"kind": "fixed", "percent": "90"}, {"kind": "statutory"})),
+)
+def test_sums_hold_with_interest_and_it_moves_nothing_by_itself(
+    events: list[Event], settlement: str, default: str, interest: dict[str, str]
+) -> None:
+    note(events)
+    live(events, settlement=settlement, default=default, interest=interest)
+
+
+@slow
 @given(facts(holds, agreements, most=10), st.randoms(use_true_random=False))
 def test_the_order_of_arrival_changes_nothing_of_what_is_owed(events: list[Event], random: Any) -> None:
     """All facts arrive before the first tick, in order and shuffled; then the days pass."""
