@@ -41,6 +41,12 @@ from tests.connectors.contract import ACCEPTED, CHECKS, LATER, Stage, changes_si
 ABILITIES: tuple[Ability, ...] = get_args(Ability)
 
 
+def able_to(ability: Ability) -> list[str]:
+    """The agencies that claim it."""
+    claimed: dict[str, Any] = dict(AGENCIES)
+    return sorted(name for name, adapter in claimed.items() if adapter.capabilities.can(ability))
+
+
 @pytest.fixture(params=sorted(AGENCIES))
 async def stage(
     request: pytest.FixtureRequest, sandbox: Sandbox, direct: httpx.AsyncClient, submission: MakeSubmission
@@ -81,7 +87,7 @@ class _Opposite:
         return self._capabilities.can(ability) != (ability == self._ability)
 
 
-_DONE_BY = {"recall": ("recall",), "report_payment": ("report_payment",), "feed": ("changes",)}
+_DONE_BY: dict[Ability, tuple[str, ...]] = {"recall": ("recall",), "report_payment": ("report_payment",), "feed": ("changes",)}
 
 
 async def _nothing(*args: object) -> ChangePage:
@@ -106,11 +112,11 @@ class _Idle:
         return _nothing if name == self._method else getattr(self._agency, name)
 
 
-@pytest.mark.parametrize(("ability", "method"), [(ability, methods[0]) for ability, methods in _DONE_BY.items()])
-async def test_the_suite_fails_an_adapter_that_does_nothing(stage: Stage, ability: Ability, method: str) -> None:
-    if not stage.agency.capabilities.can(ability):
-        pytest.skip("it does not claim to")
-    idle: Any = _Idle(stage.agency, method)
+@pytest.mark.parametrize(
+    ("stage", "ability"), [(agency, ability) for ability in _DONE_BY for agency in able_to(ability)], indirect=["stage"]
+)
+async def test_the_suite_fails_an_adapter_that_does_nothing(stage: Stage, ability: Ability) -> None:
+    idle: Any = _Idle(stage.agency, _DONE_BY[ability][0])
     with pytest.raises(AssertionError):
         await holds(replace(stage, agency=idle), ability)
 
@@ -198,19 +204,17 @@ async def test_a_closing_code_nobody_knows_is_other_with_the_original(stage: Sta
     assert (closed.reason, closed.agency_code) == ("other", "XX99")
 
 
+@pytest.mark.parametrize("stage", able_to("report_payment"), indirect=True)
 async def test_a_payment_of_everything_closes_the_case(stage: Stage) -> None:
-    if not stage.agency.capabilities.can("report_payment"):
-        pytest.skip("no payment can be reported")
     case_id = await stage.handed_over(ACCEPTED)
     await stage.pass_days(LATER)
     await stage.agency.report_payment(case_id, ReportedPayment("k-1", "p-1", 4250, datetime(2026, 3, 10, tzinfo=UTC).date()))
     assert (await stage.agency.view(case_id)).changes[-1].what == Closed("successful", "paid_to_creditor")
 
 
+@pytest.mark.parametrize("stage", able_to("feed"), indirect=True)
 @pytest.mark.parametrize("kind", ["duplicate", "reorder"])
 async def test_a_feed_in_trouble_tells_no_more_and_no_less(stage: Stage, kind: str) -> None:
-    if not stage.agency.capabilities.can("feed"):
-        pytest.skip("it has no feed")
     await stage.handed_over(ACCEPTED, {"day": 2, "status": "DebtCollection"}, {"day": 3, "percent": 100})
     await stage.pass_days(LATER)
     plain, _ = await changes_since(stage.agency)
