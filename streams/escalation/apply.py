@@ -247,7 +247,7 @@ def _end_unapplied(turn: Turn) -> None:
 
 def visit(shared: Shared, key: str, contract: Contract, now_us: int) -> Outcome:
     """Apply a tick. If it touches nothing, the contract stays the same object."""
-    turn = Turn(shared, key, contract, max(contract.clock_us, now_us), TICK, as_of_us=now_us)
+    turn = Turn(shared, key, contract, max(contract.clock_us, now_us), TICK)
     steps.tick(turn, now_us)
     if forgetting.is_over(turn):
         return Outcome(None, (*turn.told, forgetting.tombstone(turn)), None)

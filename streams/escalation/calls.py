@@ -43,7 +43,7 @@ def due_ms(turn: Turn) -> int | None:
     on = _next_on(turn)
     if on is None:
         return None
-    day = max(on, turn.first_day)
+    day = max(on, turn.day)
     if turn.rules.working_days_only:
         day = turn.rules.working_days.next(day)
     return moment_ms(day, turn.rules.at_minutes, turn.terms.place)

@@ -1,5 +1,5 @@
 """When a contract must be looked at next: the earliest tick that could change it. Never too late, or a step would be missed; early only
-by what a clock change of the zone leaves open, or where a tick may come that is behind the contract."""
+by what a clock change of the zone leaves open. A tick of a day before the contract's own takes nothing."""
 
 from collections.abc import Iterator
 from datetime import date
@@ -13,12 +13,9 @@ from streams.escalation.turn import Turn
 def due_ms(turn: Turn) -> int | None:
     """Milliseconds of the earliest tick that would touch the contract as it stands on the day of the turn, or None."""
     place = turn.terms.place
-    first_day = turn.first_day
-    if first_day < turn.day and _looks_other(turn, first_day):
-        return moment_ms(first_day, 0, place)
     first = min((day for day in _days(turn) if day > turn.day), default=None)
     moments = (
-        _step_ms(turn, first_day),
+        _step_ms(turn),
         calls.due_ms(turn),
         win_back.due_ms(turn),
         plan_notices.due_ms(turn),
@@ -60,21 +57,13 @@ def _waiting_days(turn: Turn, coming: NextStep, on: date) -> Iterator[date]:
         yield max(day, on)
 
 
-def _looks_other(turn: Turn, earlier: date) -> bool:
-    """Whether a tick of that earlier day would find the contract otherwise than it stands."""
-    seen = turn.view
-    if any(earlier < position.due + ONE_DAY <= turn.day for position in (*seen.overdue, *seen.held)):
-        return True
-    return any(earlier < day <= turn.day for day in _days(turn))
-
-
-def _step_ms(turn: Turn, first_day: date) -> int | None:
+def _step_ms(turn: Turn) -> int | None:
     contract, rules, coming = turn.contract, turn.rules, turn.coming
     if coming is None or coming.on is None or turn.terms.binding is None:
         return None
     if waiting.reasons(turn, coming, max(coming.on, turn.day)):
         return None
-    day = max(coming.on, first_day)
+    day = max(coming.on, turn.day)
     if contract.stepped_ever_on is not None and contract.stepped_ever_on >= day:
         day = contract.stepped_ever_on + ONE_DAY
     if rules.working_days_only:

@@ -19,7 +19,7 @@ def is_over(turn: Turn) -> bool:
 def due_ms(turn: Turn) -> int | None:
     """The earliest tick that forgets the contract, in ms; None while something is left of it."""
     on = _on(turn)
-    return None if on is None else moment_ms(max(on, turn.first_day), 0, turn.terms.place)
+    return None if on is None else moment_ms(max(on, turn.day), 0, turn.terms.place)
 
 
 def tombstone(turn: Turn) -> Told:

@@ -58,5 +58,5 @@ def remind(turn: Turn) -> None:
 
 def due_ms(turn: Turn) -> int | None:
     """The earliest tick that reminds of an instalment, in ms."""
-    coming = ((max(one.first, turn.first_day), one.due_on) for one in _coming(turn))
+    coming = ((max(one.first, turn.day), one.due_on) for one in _coming(turn))
     return min((moment_ms(first, 0, turn.terms.place) for first, due_on in coming if first <= due_on), default=None)

@@ -43,7 +43,7 @@ def due_ms(turn: Turn) -> int | None:
     if not turn.contract.cases:
         return None
     days = [on for _, one in case.open_cases(turn) if (on := _ask_on(one)) is not None]
-    return moment_ms(max(min(days), turn.first_day), turn.rules.refresh_at_minutes, turn.terms.place) if days else None
+    return moment_ms(max(min(days), turn.day), turn.rules.refresh_at_minutes, turn.terms.place) if days else None
 
 
 def _ask(turn: Turn, number: int) -> None:

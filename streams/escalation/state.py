@@ -16,7 +16,7 @@ from streams.escalation.facts import Facts, Portion
 STATE_VERSION = 2
 """Schema version of the encoded states and settings: raised by each release that changed these structs. They only grow at their ends, so
 that what the version before wrote is read with the defaults of what it did not know."""
-RULES = 6
+RULES = 7
 """Number of the rules, raised by any change that alters outputs: journal and audit know by it which code decided."""
 
 RECEIVABLES_MAX = 1_000

@@ -139,6 +139,9 @@ def tick(turn: Turn, now_us: int) -> None:
     """What a tick does to a contract: evaluate, take what is due, evaluate again."""
     evaluate(turn)
     now = local(now_us, turn.terms.place)
+    if now.date() < turn.day:  # the contract is ahead of it: what has a time of day comes with the ticks of that day
+        end_of_ladder(turn)
+        return
     minutes = 60 * now.hour + now.minute
     take_due_step(turn, minutes)
     end_of_ladder(turn)

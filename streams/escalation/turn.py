@@ -5,7 +5,6 @@ so that nothing is worked out twice while nothing changed. It lives for one appl
 """
 
 from datetime import date
-from functools import lru_cache
 from typing import Any
 
 from msgspec.structs import replace
@@ -26,10 +25,6 @@ from streams.escalation.statuses import CLIMBING
 DECIDES_MONEY = frozenset({"facts", "reminders", "cases", "fixed"})
 
 
-_day_of_tick = lru_cache(maxsize=1024)(local_day)
-"""Many contracts ask between two ticks."""
-
-
 class Refused(Exception):
     """The event cannot be applied. `reason` is short and stable, `detail` says what was wrong and what would be right."""
 
@@ -42,8 +37,9 @@ class Refused(Exception):
 class Turn:
     """See the module. `key` is "tenant/contract", `cause` the id of the event or `tick`, `by` the person who ordered it.
 
-    What is decided is dated with `moment_us`, the contract clock. Its local day is `day`, but for a tick, which decides as of its own
-    `now`, though the contract may have seen a later day (`escalation.md` 1): then `as_of_us` says which moment.
+    What is decided is dated with `moment_us`, the contract clock, and decided as of its local day, `day`; on a tick, too: one whose `now`
+    is behind the contract (live, by the clock's skew) must not put it back to the day before. So d on a tick (`escalation.md` 1) is the
+    later of the two days. Who only asks, and tells nothing, may ask as of another moment (`as_of_us`).
     """
 
     def __init__(
@@ -132,11 +128,6 @@ class Turn:
     def local_day(self, time_us: int) -> date:
         """The contract's local day of a moment."""
         return local_day(time_us, self.terms.place)
-
-    @property
-    def first_day(self) -> date:
-        """The earliest local day that a tick to come may have: ticks don't go back, but the contract may be ahead of them."""
-        return min(self.day, _day_of_tick(self._shared.last_tick_us, self.terms.place))
 
     @property
     def stated(self) -> tuple[Span, ...]:

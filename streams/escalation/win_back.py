@@ -33,7 +33,7 @@ def tell_if_due(turn: Turn) -> None:
 def due_ms(turn: Turn) -> int | None:
     """When the notice is due, or None."""
     on = _on(turn)
-    return None if on is None else moment_ms(max(on, turn.first_day), 0, turn.terms.place)
+    return None if on is None else moment_ms(max(on, turn.day), 0, turn.terms.place)
 
 
 def _on(turn: Turn) -> date | None:

@@ -185,10 +185,11 @@ class Contract:
         """Apply a tick: statuses, then at most one step. Without a change it leaves no trace. Says whether the contract is forgotten."""
         before, given = self.clock, self.out.given()
         self.clock = max(before, now)
-        day = self.local(now)
+        day = self.local(self.clock)
         self.evaluate(day, "tick", None)
-        climb.take_step(self, now, day)
-        beside.after_tick(self, now, day)
+        if self.local(now) == day:  # one behind the contract's day decides nothing else
+            climb.take_step(self, now, day)
+            beside.after_tick(self, now, day)
         if not self._write_status(day) and self.out.given() == given:
             self.clock = before
         return self._forgotten(day)

@@ -55,8 +55,9 @@ class Tale:
         """To the handover of this attempt in cycle 1."""
         self.event(kind, at, handover_id=made_of(KEY, 1, attempt), occurred_at=f"{at}T08:00:00Z", **data)
 
-    def tick(self, day: str) -> None:
-        now = f"{day}T12:00:00Z"
+    def tick(self, at: str) -> None:
+        """One tick, at noon UTC unless `at` is a moment."""
+        now = f"{at}T12:00:00Z" if len(at) == 10 else at
         self._timer("clock.ticked", now, {"now": now, "skew": 0})
 
     def days(self, first: str, last: str) -> None:

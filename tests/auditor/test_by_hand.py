@@ -20,7 +20,17 @@ def tale(**changes: Any) -> Tale:
     return one
 
 
-# --- section 1: moving in, balance, forgetting
+# --- section 1: moving in, balance, forgetting, ticks behind the contract
+
+
+def test_a_tick_before_midnight_does_not_put_back_a_contract_that_is_past_it(judge: str) -> None:
+    """Midnight in Berlin is 23:00 UTC: an event half a minute after it finds R1 overdue, a tick ten seconds before it comes then."""
+    one = tale(at="00:00")
+    one.event("hold.placed", "2026-01-19T23:00:30Z", hold_id="H1", kind="manual", until="2026-01-20")
+    one.tick("2026-01-19T22:59:50Z")
+    one.tick("2026-01-19T23:00:50Z")
+    verdict = one.by(judge)
+    assert (verdict.history, verdict.now("status", "cycle")) == ([("2026-01-19", "Due")], ["Due", 1])
 
 
 def test_moving_in_keeps_rung_level_and_distance(judge: str) -> None:

@@ -238,7 +238,7 @@ def test_an_unknown_notice_cannot_fail() -> None:
     assert one.refused[0][0] == "unknown notice"
 
 
-# --- ticks behind the contract clock: d is the local day of the tick (section 1)
+# --- ticks behind the contract clock: d is the later of the two local days (section 1)
 
 
 def ahead(due: str, **changes: Any) -> World:
@@ -250,51 +250,45 @@ def ahead(due: str, **changes: Any) -> World:
     return one
 
 
-def test_a_step_is_taken_on_a_tick_behind_the_clock_and_dated_with_the_clock() -> None:
+def test_a_tick_some_seconds_behind_an_event_of_the_new_day_does_not_put_the_contract_back() -> None:
+    """Midnight in Berlin is 23:00 UTC; a live tick may be a minute behind what was applied before it."""
+    one = world(at="00:00", win_back={"days_after": 1})
+    one.invoice(due="2026-02-09")
+    one.tick("2026-02-09T22:58:00+00:00")
+    one.pay("P1", "2026-02-01", 1, at="2026-02-09T23:00:30+00:00")
+    assert one.status["status"] == "Due"
+    told = len(one.outs)
+    assert one.tick("2026-02-09T22:59:50+00:00") == []
+    one.tick("2026-02-09T23:00:50+00:00")
+    assert (len(one.outs), one.status["status"], one.status["cycle"]) == (told, "Due", 1)
+    assert one.history == [("2026-02-09", "Due")]
+
+
+def test_no_step_is_taken_on_a_tick_of_a_day_before_the_contract_s() -> None:
+    """Its time of day says nothing about the contract's day: nobody is written to at midnight."""
     one = ahead("2026-02-02", steps=[{"kind": "remind", "day": 3, "level": 1}, {"kind": "remind", "day": 5, "level": 2}])
-    one.tick("2026-02-09T12:28:02+00:00")
-    (reminder,) = one.of("notice.reminder")
-    assert reminder.time.isoformat() == "2026-02-11T06:00:01+00:00"
-    one.days("2026-02-10", "2026-02-12")
-    assert one.reminders == [("2026-02-11", 1), ("2026-02-11", 2)]
+    assert one.tick("2026-02-09T22:28:02+00:00") == []
+    assert one.days("2026-02-10", "2026-02-10") == []
+    one.days("2026-02-11", "2026-02-14")
+    assert one.reminders == [("2026-02-11", 1), ("2026-02-13", 2)]
 
 
-def test_the_day_of_a_tick_behind_the_clock_decides_what_is_overdue() -> None:
-    """Overdue from the 10th on: by the event of the 11th it is Due, by the tick of the 9th not yet, by that of the 10th again."""
+def test_the_contract_s_day_decides_what_is_overdue_and_held_on_a_tick_behind_it() -> None:
+    """Overdue from the 10th, held from the 11th."""
     one = ahead("2026-02-09")
     assert one.status["status"] == "Due"
     one.tick("2026-02-09T13:00:00+00:00")
-    assert (one.status["status"], one.status["overdue_amount"]) == ("Clear", 0)
-    one.tick("2026-02-10")
-    assert one.status["status"] == "Due"
-
-
-def test_what_looks_the_same_on_both_days_is_not_touched() -> None:
-    one = ahead("2026-02-02", steps=[{"kind": "remind", "day": 30, "level": 1}])
-    assert one.tick("2026-02-09T13:00:00+00:00") == []
-
-
-def test_waiting_begins_on_the_day_of_the_tick() -> None:
-    one = ahead("2026-02-02", steps=[{"kind": "remind", "day": 8, "level": 1}])
-    one.event(
-        "invoice.issued",
-        "2026-02-11T07:00:00+00:00",
-        invoice_id="R1",
-        issued_on="2026-01-05",
-        due_on="2026-02-02",
-        amount=1,
-        currency="EUR",
-    )
-    assert one.status["waiting_for"] == ["unapplied"]
-    one.tick("2026-02-09T13:00:00+00:00")
-    assert one.status["waiting_for"] == []
-    one.tick("2026-02-10")
-    assert one.status["waiting_for"] == ["unapplied"]
-
-
-def test_a_hold_of_the_event_s_day_is_none_on_a_tick_before() -> None:
-    one = ahead("2026-02-02", steps=[{"kind": "remind", "day": 30, "level": 1}])
+    assert (one.status["status"], one.status["overdue_amount"]) == ("Due", 10_000)
     one.event("hold.placed", "2026-02-11T07:00:00+00:00", hold_id="H1", kind="manual")
-    assert one.status["status"] == "Held"
+    one.days("2026-02-10", "2026-02-11")
+    assert [status for _, status in one.history] == ["Due", "Held"]
+
+
+def test_what_is_known_by_a_tick_behind_the_contract_still_counts() -> None:
+    """A policy version counts from the next tick, of whatever day; what it sends waits for the contract's day."""
+    one = ahead("2026-02-02", steps=[{"kind": "remind", "day": 30, "level": 1}])
+    one.apply_policy("2026-02-11", version=2, applies="at_once", steps=[{"kind": "remind", "day": 3, "level": 1}])
     one.tick("2026-02-09T13:00:00+00:00")
-    assert one.status["status"] == "Due"
+    assert (one.status["next_step_on"], one.reminders) == ("2026-02-05", [])
+    one.days("2026-02-10", "2026-02-11")
+    assert one.reminders == [("2026-02-11", 1)]
