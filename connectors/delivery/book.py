@@ -22,7 +22,7 @@ from connectors.delivery.replies import Told
 from schemas import topics
 from streams.engine import unpack
 from streams.engine.cluster import Cluster
-from streams.engine.fetch import PartitionFetch
+from streams.engine.fetch import PartitionFetch, through
 from streams.engine.protocol import Output
 from streams.engine.transaction import TransactionalWriter
 
@@ -89,16 +89,18 @@ class Contents:
 
 
 async def recovered(cluster: Cluster, partition: int) -> Contents:
-    """Read the partition's ledger to its end. Call after the partition's writer has started: then nobody else is writing it."""
+    """Read the partition's ledger to its end. Call after the partition's writer has started: then nobody else is writing it.
+
+    Raises Undecided.
+    """
     topic = topics.LEDGER
     end = (await cluster.high_watermarks([topic], partition))[topic]
     reader = PartitionFetch(cluster, partition, lambda _, batches: unpack.key_values(batches))
     reader.seek(topic, (await cluster.log_starts([topic], partition))[topic])
     contents = Contents()
     try:
-        while reader.positions[topic] < end:
-            for _, records in await reader.poll():
-                contents.load(records)
+        async for records in through(reader, topic, end):
+            contents.load(records)
     finally:
         await reader.close()
     return contents

@@ -31,7 +31,7 @@ from schemas import topics
 from schemas.accounts import AgencyAccount
 from streams.engine.cluster import Cluster, Connection
 from streams.engine.deadletter import of_exception
-from streams.engine.errors import EngineError, Fenced, RecordTooLarge, Stopped, TransactionFailed, Unreachable
+from streams.engine.errors import EngineError, Fenced, RecordTooLarge, Stopped, TransactionFailed, Undecided, Unreachable
 from streams.engine.group import Group
 from streams.engine.placing import partition_of
 
@@ -262,7 +262,7 @@ class Connector:
             except Exception as raised:  # whatever ended it, the partition is taken again from what is committed, or halted
                 error = first_of(raised)
                 failures = 0 if clock() - began > FAILURES_WITHIN_S else failures
-                failures += not isinstance(error, Fenced | TransactionFailed | Unreachable)
+                failures += not isinstance(error, Fenced | TransactionFailed | Undecided | Unreachable)
                 self.metrics.transactions.labels("fenced" if isinstance(error, Fenced) else "aborted").inc()
                 if isinstance(error, Stopped | RecordTooLarge) or failures > FAILURES_MAX:
                     self._halt(number, error)

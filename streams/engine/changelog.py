@@ -6,10 +6,8 @@ from typing import NamedTuple
 from streams.engine import unpack
 from streams.engine.cluster import Cluster
 from streams.engine.errors import Stopped
-from streams.engine.fetch import BULK_FETCH_BYTES, PartitionFetch
+from streams.engine.fetch import BULK_FETCH_BYTES, PartitionFetch, through
 from streams.engine.store import Store
-
-_MAX_WAIT_MS = 500
 
 
 class Recovery(NamedTuple):
@@ -26,7 +24,7 @@ async def recover(
     """Bring `store` from the position it stands at to the changelog's end.
 
     Call after the partition's producer was started: then no transaction on this partition is open and the end is the truth. Raises
-    Stopped for a state of a newer schema than `newest_version`.
+    Stopped for a state of a newer schema than `newest_version`, Undecided if a transaction is open all the same.
     """
     end = (await cluster.high_watermarks([topic], partition))[topic]
     start = (await cluster.log_starts([topic], partition))[topic]
@@ -35,10 +33,9 @@ async def recover(
     reader.seek(topic, begin)
     progressed(Recovery(begin, begin, end))
     try:
-        while reader.positions[topic] < end:
-            for _, records in await reader.poll(max_wait_ms=_MAX_WAIT_MS):
-                _refuse_newer(records.values(), newest_version, f"{topic}-{partition}")
-                store.load(records, reader.positions[topic])
+        async for records in through(reader, topic, end):
+            _refuse_newer(records.values(), newest_version, f"{topic}-{partition}")
+            store.load(records, reader.positions[topic])
             progressed(Recovery(begin, reader.positions[topic], end))
     finally:
         await reader.close()

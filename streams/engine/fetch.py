@@ -14,7 +14,7 @@ silence. While brokers are away `poll` returns nothing and tries again at the ne
 import asyncio
 import itertools
 import logging
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import AsyncIterator, Callable, Collection, Sequence
 from typing import Any, Generic, NamedTuple, TypeVar
 
 import aiokafka.errors as kafka_errors
@@ -23,7 +23,7 @@ from aiokafka.protocol.fetch import FetchRequest
 from streams.engine import unpack
 from streams.engine.cluster import READ_COMMITTED, Cluster
 from streams.engine.connections import close_group
-from streams.engine.errors import EngineError, Stopped
+from streams.engine.errors import EngineError, Stopped, Undecided
 from streams.engine.protocol import Record
 
 log = logging.getLogger(__name__)
@@ -33,6 +33,8 @@ FETCH_BYTES = 1 << 20
 BULK_FETCH_BYTES = _ANSWER_BYTES = 8 << 20
 """For reading through: fewer questions, each worth a tenth of a second of unpacking at most."""
 _RETRY_AFTER_S = 0.1
+_DECIDED_WITHIN_S = 10.0
+"""Fencing ends what the partition's former owner had open before it returns; the markers follow within moments."""
 
 _connection_groups = itertools.count(100)
 """A long poll occupies its connection at the broker, so each reader gets connections of its own from the shared client."""
@@ -57,7 +59,7 @@ class PartitionFetch(Generic[Item]):
         self, cluster: Cluster, partition: int, take: Callable[[str, unpack.Batches], Item], *, fetch_bytes: int = FETCH_BYTES
     ) -> None:
         self._cluster = cluster
-        self._partition = partition
+        self.partition = partition
         self._take = take
         self._fetch_bytes = fetch_bytes
         self._group = next(_connection_groups)
@@ -105,7 +107,7 @@ class PartitionFetch(Generic[Item]):
 
     def _leader(self, topic: str) -> int:
         try:
-            return self._cluster.leader(topic, self._partition)
+            return self._cluster.leader(topic, self.partition)
         except kafka_errors.KafkaError:
             return -1
 
@@ -113,7 +115,7 @@ class PartitionFetch(Generic[Item]):
         try:
             if node == -1:
                 raise kafka_errors.LeaderNotAvailableError
-            topics = [(topic, [(self._partition, offset, self._fetch_bytes)]) for topic, offset in positions.items()]
+            topics = [(topic, [(self.partition, offset, self._fetch_bytes)]) for topic, offset in positions.items()]
             request = FetchRequest(max_wait_ms, 1, _ANSWER_BYTES, READ_COMMITTED, topics)
             return await self._cluster.client.send(node, request, group=self._group)
         except kafka_errors.KafkaError as error:
@@ -123,7 +125,7 @@ class PartitionFetch(Generic[Item]):
     async def _back_off(self, error: Exception) -> None:
         if self.unreachable_since is None:
             self.unreachable_since = asyncio.get_running_loop().time()
-            log.warning("partition %d can't be fetched for now: %r", self._partition, error)
+            log.warning("partition %d can't be fetched for now: %r", self.partition, error)
         await self._cluster.client.force_metadata_update()
         await asyncio.sleep(_RETRY_AFTER_S)
 
@@ -157,10 +159,10 @@ class PartitionFetch(Generic[Item]):
         if not rest[-1]:
             return None
         aborted = next((part for part in rest[:-1] if isinstance(part, list)), None)
-        batches = unpack.Batches(f"{topic}-{self._partition}", rest[-1], aborted, asked)
+        batches = unpack.Batches(f"{topic}-{self.partition}", rest[-1], aborted, asked)
         item = self._unpacked(topic, batches)
         if batches.next_offset == asked:
-            raise Stopped(f"{topic}-{self._partition}: the record at offset {asked} can't be fetched whole")
+            raise Stopped(f"{topic}-{self.partition}: the record at offset {asked} can't be fetched whole")
         self.positions[topic] = batches.next_offset
         return topic, item
 
@@ -168,21 +170,45 @@ class PartitionFetch(Generic[Item]):
         try:
             return self._take(topic, batches)
         except kafka_errors.UnsupportedCodecError as error:
-            where = f"{topic}-{self._partition} offset {batches.next_offset}"
+            where = f"{topic}-{self.partition} offset {batches.next_offset}"
             raise Stopped(f"{where}: compressed in a way that this installation can't read ({error}); install cramjam") from error
 
     def _refused(self, topic: str, asked: int, error_code: int) -> None:
         error = kafka_errors.for_code(error_code)
         if error is kafka_errors.OffsetOutOfRangeError:
             raise Stopped(
-                f"{topic}-{self._partition}: position {asked} is outside what the log holds: records were deleted before they were read, "
+                f"{topic}-{self.partition}: position {asked} is outside what the log holds: records were deleted before they were read, "
                 "or the topic is another one than the group's offsets are "
                 "of. Restore the topic, or set the group's offsets on purpose"
             )
         if not (error.retriable or error.invalid_metadata):
-            raise EngineError(f"{topic}-{self._partition}: fetch refused, {error.__name__}")
+            raise EngineError(f"{topic}-{self.partition}: fetch refused, {error.__name__}")
         # Until the backoff is over the node counts as asked.
         self._asked[asyncio.create_task(self._back_off(error()))] = self._leader(topic), {topic: asked}
+
+
+async def through(reader: PartitionFetch[Item], topic: str, end: int) -> AsyncIterator[Item]:
+    """What `reader` gives of `topic` up to the offset `end`, of a log whose only writer is fenced: nothing in it can be open any more.
+
+    Raises Undecided if something is.
+    """
+    loop = asyncio.get_running_loop()
+    moved_at = loop.time()
+    while (position := reader.positions[topic]) < end:
+        for _, item in await reader.poll():
+            yield item
+        if reader.positions[topic] > position or reader.unreachable_since is not None:
+            moved_at = loop.time()
+        elif loop.time() - moved_at > _DECIDED_WITHIN_S:
+            raise Undecided(_undecided(topic, reader.partition, position))
+
+
+def _undecided(topic: str, partition: int, offset: int) -> str:
+    return (
+        f"{topic}-{partition}: a transaction is open since offset {offset} although whoever wrote it is fenced, so its end is lost on the "
+        "broker, and no committed record behind it can be read. See it with `kafka-transactions.sh find-hanging`, end it with "
+        "`kafka-transactions.sh abort`; this partition goes on by itself then"
+    )
 
 
 class Reader(PartitionFetch[list[Record]]):
@@ -193,4 +219,4 @@ class Reader(PartitionFetch[list[Record]]):
         self.topics = tuple(topics)
 
     def _records(self, topic: str, batches: unpack.Batches) -> list[Record]:
-        return unpack.records(topic, self._partition, batches).records
+        return unpack.records(topic, self.partition, batches).records

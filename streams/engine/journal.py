@@ -16,7 +16,6 @@ next offset]; records in it that were aborted, forwarded or dead-lettered were n
 with surrogate escapes. The partition is the journal record's own.
 """
 
-import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -24,15 +23,12 @@ from typing import Any, TypeAlias
 
 from streams.engine import unpack
 from streams.engine.cluster import Cluster
-from streams.engine.errors import Stopped, Undecided
-from streams.engine.fetch import PartitionFetch
+from streams.engine.errors import Stopped
+from streams.engine.fetch import PartitionFetch, through
 from streams.engine.protocol import Record
 
 _VERSION = 1
-_DECIDED_WITHIN_S = 10.0
-"""Fencing ends what the partition's former owner had open before it returns; the markers follow within moments."""
 _FIRST_LOOK_BACK = 16
-_MAX_WAIT_MS = 500
 
 
 @dataclass(frozen=True, slots=True)
@@ -124,28 +120,10 @@ async def last_entry(cluster: Cluster, topic: str, partition: int) -> Entry | No
 async def _read(cluster: Cluster, topic: str, partition: int, start: int, end: int) -> list[Record]:
     reader = PartitionFetch(cluster, partition, lambda _, batches: unpack.records(topic, partition, batches).records)
     reader.seek(topic, start)
-    found: list[Record] = []
-    loop = asyncio.get_running_loop()
-    moved_at = loop.time()
     try:
-        while (position := reader.positions[topic]) < end:
-            for _, records in await reader.poll(max_wait_ms=_MAX_WAIT_MS):
-                found += records
-            if reader.positions[topic] > position or reader.unreachable_since is not None:
-                moved_at = loop.time()
-            elif loop.time() - moved_at > _DECIDED_WITHIN_S:
-                raise Undecided(_undecided(topic, partition, position))
+        return [record async for records in through(reader, topic, end) for record in records]
     finally:
         await reader.close()
-    return found
-
-
-def _undecided(topic: str, partition: int, offset: int) -> str:
-    return (
-        f"{topic}-{partition}: a transaction is open since offset {offset} although whoever wrote it is fenced, so its end is lost on the "
-        "broker, and no committed record behind it can be read. See it with `kafka-transactions.sh find-hanging`, end it with "
-        "`kafka-transactions.sh abort`; this partition goes on by itself then"
-    )
 
 
 def _decoded(record: Record, where: str) -> Entry:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mahnlauf.broker.node import Node
-from streams.engine import journal
+from streams.engine import fetch
 from streams.engine.engine import Engine
 from tests.engine.kit import House, Publisher, eventually
 from tests.engine.test_engine import Running
@@ -68,15 +68,18 @@ async def some_are_told(house: House) -> bool:
     return len(await house.outputs()) > 50
 
 
-async def test_a_lost_end_of_the_former_owner_s_transaction_is_told_and_waited_for(kafka: str, monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("of", ["journal", "changelog"])
+async def test_a_lost_end_of_the_former_owner_s_transaction_is_told_and_waited_for(
+    kafka: str, monkeypatch: pytest.MonkeyPatch, of: str
+) -> None:
     """A cluster's only broker may forget the markers of a transaction it was committing when it stopped; the partition must not hang in
     silence."""
-    monkeypatch.setattr(journal, "_DECIDED_WITHIN_S", 0.5)
+    monkeypatch.setattr(fetch, "_DECIDED_WITHIN_S", 0.5)
     house = await House.build(kafka, partitions=1)
     async with Publisher(kafka) as publisher, Publisher(kafka, house.config.app + "-lost") as lost:
         await publisher.send(house.config.inputs[0], b"k", b'{"add": 1}')
         await lost.producer.begin_transaction()
-        await lost.send(house.config.journal, None, b"{}", partition=0)
+        await lost.send(getattr(house.config, of), b"k", None, partition=0)
         engine = house.engine()
         running = asyncio.create_task(engine.run())
 
