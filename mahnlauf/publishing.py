@@ -22,7 +22,7 @@ from connectors.delivery.sealing import Keys
 from connectors.delivery.texts import Texts
 from mahnlauf import committed, configuration, lines
 from mahnlauf.connecting import HOW_TO_NAME_ONE
-from mahnlauf.event_lines import THE_BEGINNING, Read, read
+from mahnlauf.event_lines import THE_BEGINNING, EventLine, Read, read
 from mahnlauf.failures import BadInput
 from mahnlauf.line_files import LineFiles, Order
 from mahnlauf.policy_lines import PolicyLine
@@ -127,13 +127,18 @@ class _Plan:
         """Read every line. Raises BadInput."""
         latest_ms = configuration.timestamp_ms(self._now + FUTURE_ALLOWED)
         for found in read(self.files, self.seen, latest_ms=latest_ms, progress=self.progress.checked):
-            if self._refuses_clear_text and in_the_clear(found.line):
-                raise BadInput(
-                    f"{found.place}: what a person wrote is sealed before Kafka carries it, and no key is named: {HOW_TO_NAME_ONE}"
-                )
+            if in_the_clear(found.line):
+                self._refuse_unsealable(found)
             self.order.add(found.when_ms, found.rank, found.sequence)
         if not len(self.order):
             raise BadInput("nothing to publish: there is no event in " + ", ".join(str(path) for path in self.files.paths))
+
+    def _refuse_unsealable(self, found: EventLine) -> None:
+        written = f"{found.place}: what a person wrote is sealed before Kafka carries it"
+        if found.line.key is None:
+            raise BadInput(f"{written}, for the contract of the line's key, and it has none: `key` must be tenant/contract")
+        if self._refuses_clear_text:
+            raise BadInput(f"{written}, and no key is named: {HOW_TO_NAME_ONE}")
 
     def ticks(self, days: Days) -> Iterator[int]:
         """The moments of the ticks in ms; raises BadInput where a day lies after today or before the first event."""

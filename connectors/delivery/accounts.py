@@ -33,8 +33,9 @@ WEBHOOK: Final = "webhook_secret"
 
 
 def place(account: AgencyAccount) -> str:
-    """What an account's secrets are bound to."""
-    return f"{topics.ACCOUNTS}/{account.tenant}/{account.account}/{account.agency}/{account.mode}"
+    """What an account's secrets are bound to; also where they are sent: who can write the topic must not have them sent elsewhere."""
+    who = f"{account.tenant}/{account.account}/{account.agency}/{account.mode}/{account.customer_id}"
+    return f"{topics.ACCOUNTS}/{who}/{account.settings.get(URL, '')}"
 
 
 def with_secrets(account: AgencyAccount, secrets: Mapping[str, str], keys: Keys) -> AgencyAccount:

@@ -86,8 +86,10 @@ class Sender:
                 return await self._once(handover, command, asks=asks)
             except SubmissionRejected as error:
                 return self._rejected(command, error)
-            except CaseEnded:
-                return Result(_unchanged)
+            except CaseEnded as error:
+                # That the case is closed is told by itself; that a person's words were not delivered would be told by nobody.
+                written = isinstance(command, CaseSendMessage | CaseAnswer)
+                return self.failed(command, error.reason, str(error)) if written else Result(_unchanged)
             except DebtorMissing as error:
                 return self.failed(command, error.reason)
             except AgencyError as error:

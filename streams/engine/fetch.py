@@ -197,7 +197,9 @@ async def through(reader: PartitionFetch[Item], topic: str, end: int) -> AsyncIt
     while (position := reader.positions[topic]) < end:
         for _, item in await reader.poll():
             yield item
-        if reader.positions[topic] > position or reader.unreachable_since is not None:
+        marks = reader.watermarks.get(topic)
+        open_there = marks is not None and marks.stable <= position  # else the broker is slow, or away
+        if reader.positions[topic] > position or not open_there:
             moved_at = loop.time()
         elif loop.time() - moved_at > _DECIDED_WITHIN_S:
             raise Undecided(_undecided(topic, reader.partition, position))

@@ -27,7 +27,7 @@ class Limits:
     tick_keys: int = 5_000
     """Keys visited a transaction of a tick; as `batch_records`."""
     fetch_bytes: int = 2 << 20
-    """One answer's share of one input: enough for a full batch of records of 500 bytes."""
+    """One answer's share of one input: enough for a full batch of records of 400 bytes."""
     buffered_bytes: int = 4 << 20
     """Bytes of one input held unapplied by a partition before it is no longer asked for: with the answer that passes it, 8 inputs of 50
     partitions stay below 3 GB."""

@@ -10,11 +10,12 @@ from connectors.delivery import ledger
 from connectors.delivery.agency import Agency
 from connectors.delivery.book import Book, Entry
 from connectors.delivery.debtors import Debtors
-from connectors.delivery.errors import Unavailable
+from connectors.delivery.errors import CaseEnded, Unavailable
 from connectors.delivery.gate import Gate
 from connectors.delivery.metrics import Metrics
 from connectors.delivery.sender import PROVEN_FOR_S, Result, Sender
-from tests.connectors.test_ledger import HANDOVER, RECALL
+from schemas.commands import CommandEvent
+from tests.connectors.test_ledger import ANSWER, HANDOVER, RECALL
 
 
 class _World:
@@ -42,6 +43,20 @@ class _World:
         if self.failures:
             raise self.failures.pop(0)
 
+    async def send_message(self, *_: object) -> None: ...
+
+    async def answer(self, *_: object) -> None:
+        raise CaseEnded("closed")
+
+
+async def _performed(world: _World, command: CommandEvent) -> Result:
+    sender = Sender(
+        cast(Agency, world), cast(Book, world), cast(Debtors, None), Gate(100, clock=asyncio.get_running_loop().time), Metrics()
+    )
+    done = await sender.perform(ledger.taken(HANDOVER, "A1"), command)
+    assert isinstance(done, Result)
+    return done
+
 
 async def _recalled(world: _World, monkeypatch: pytest.MonkeyPatch) -> None:
     loop = asyncio.get_running_loop()
@@ -64,3 +79,14 @@ async def test_a_second_try_is_committed_before_it_is_sent_like_the_first(monkey
     world.failures = [Unavailable("away")]
     await _recalled(world, monkeypatch)
     assert world.done == ["intent", "sent", "intent", "sent"]
+
+
+async def test_words_for_a_case_that_is_closed_are_told_as_not_delivered() -> None:
+    [told] = (await _performed(_World(), ANSWER)).told
+    assert "case_ended" in repr(told)
+
+
+async def test_a_recall_of_a_case_that_is_closed_tells_nothing_of_its_own() -> None:
+    world = _World()
+    world.failures = [CaseEnded("closed")]
+    assert (await _performed(world, RECALL)).told == ()

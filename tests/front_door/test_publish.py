@@ -14,7 +14,7 @@ from mahnlauf.failures import BadInput
 from mahnlauf.publishing import Days, publish
 from schemas.codec import decode
 from schemas.timers import ClockTicked, PolicyApplied
-from schemas.topics import CHARGEBACKS, CONTRACTS, DEBTORS, INVOICES, PAYMENTS, POLICIES, TIMERS
+from schemas.topics import CHARGEBACKS, CONTRACTS, DEBTORS, INSTRUCTIONS, INVOICES, PAYMENTS, POLICIES, TIMERS
 from streams.engine.cluster import Connection
 from streams.engine.placing import partition_of
 from tests.front_door.reading import ends, read
@@ -220,3 +220,11 @@ async def test_a_broken_gzip_file_is_told(cluster: Connection, tmp_path: Path) -
     path.write_bytes(gzip.compress(LINE.encode() * 100)[:-10])
     with pytest.raises(BadInput, match="a broken gzip file"):
         await publish(cluster, [path], Days())
+
+
+async def test_a_person_s_words_for_no_contract_are_refused(cluster: Connection, tmp_path: Path) -> None:
+    """They could not be sealed, and would stand in a dead letter in the clear."""
+    line = json.loads(_line(INSTRUCTIONS, "2026-03-01T08:00:00Z"))
+    line |= {"key": None, "value": line["value"] | {"type": "case.message_written", "data": {"message_id": "m", "text": "please"}}}
+    with pytest.raises(BadInput, match="`key` must be tenant/contract"):
+        await publish(cluster, [_file(tmp_path, json.dumps(line))], NOON)
