@@ -26,7 +26,7 @@ from mahnlauf.event_lines import THE_BEGINNING, EventLine, Read, read
 from mahnlauf.failures import BadInput
 from mahnlauf.line_files import LineFiles, Order
 from mahnlauf.policy_lines import PolicyLine
-from mahnlauf.sealing_lines import in_the_clear, sealed
+from mahnlauf.sealing_lines import in_the_clear, sealed, too_long
 from mahnlauf.sending import Sender
 from schemas import topics
 from schemas.codec import encode
@@ -134,6 +134,8 @@ class _Plan:
             raise BadInput("nothing to publish: there is no event in " + ", ".join(str(path) for path in self.files.paths))
 
     def _refuse_unsealable(self, found: EventLine) -> None:
+        if (wrong := too_long(found.line)) is not None:
+            raise BadInput(f"{found.place}: {wrong}")
         written = f"{found.place}: what a person wrote is sealed before Kafka carries it"
         if found.line.key is None:
             raise BadInput(f"{written}, for the contract of the line's key, and it has none: `key` must be tenant/contract")

@@ -8,10 +8,10 @@ from typing import Any, Final
 
 import msgspec
 
-from connectors.delivery.sealing import is_sealed
 from connectors.delivery.texts import Texts
 from mahnlauf.lines import Line
 from schemas import topics
+from schemas.fields import TEXT_MAX_LENGTH, is_sealed
 
 FREE_TEXTS: Final[Mapping[str, str]] = {"case.message_written": "text", "case.question_answered": "answer"}
 """The field of free text by type of instruction."""
@@ -22,6 +22,15 @@ _TYPE_HEADER: Final = "ce_type"
 def in_the_clear(line: Line) -> bool:
     """Whether the line carries a person's words that are not sealed."""
     return _found(line) is not None
+
+
+def too_long(line: Line) -> str | None:
+    """What is wrong with the length of a person's words in the clear; None: nothing. The words of a dead letter would stand there as they
+    are."""
+    found = _found(line)
+    if found is None or len(found[1][found[2]]) <= TEXT_MAX_LENGTH:
+        return None
+    return f"data.{found[2]}: {len(found[1][found[2]])} characters; a text has at most {TEXT_MAX_LENGTH}"
 
 
 async def sealed(line: Line, texts: Texts) -> Line:

@@ -4,7 +4,7 @@ from typing import Literal
 
 from pydantic import Field
 
-from schemas.fields import Name, Tenant, Text, Value
+from schemas.fields import Name, SealedText, Tenant, Text, Value
 from schemas.policy import Calendar, Zone
 
 
@@ -36,4 +36,4 @@ class AgencyAccount(Value):
     mode: Literal["test", "live"]
     customer_id: Name
     settings: dict[str, str] = Field(default_factory=dict)
-    secret: Text | None = None
+    secret: SealedText | None = None

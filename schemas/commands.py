@@ -6,7 +6,21 @@ from pydantic import Field
 
 from schemas.accounts import Creditor
 from schemas.envelope import OutputEnvelope
-from schemas.fields import Currency, Day, DebtorKind, Id, Minor, Name, Ordinal, PaymentMethod, ReasonCode, SignedMinor, Text, Value
+from schemas.fields import (
+    Currency,
+    Day,
+    DebtorKind,
+    Id,
+    Minor,
+    Name,
+    Ordinal,
+    PaymentMethod,
+    ReasonCode,
+    SealedText,
+    SignedMinor,
+    Text,
+    Value,
+)
 
 
 class CommandData(Value):
@@ -99,7 +113,7 @@ class CaseSendMessageData(CommandData):
 
     text_key: Name | None = None
     message_id: Id | None = None
-    text: Text | None = None
+    text: SealedText | None = None
 
 
 class CaseSendMessage(OutputEnvelope):
@@ -109,7 +123,7 @@ class CaseSendMessage(OutputEnvelope):
 
 class CaseAnswerData(CommandData):
     question_id: Id
-    answer: Text
+    answer: SealedText
 
 
 class CaseAnswer(OutputEnvelope):

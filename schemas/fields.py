@@ -4,6 +4,7 @@ Everything is read strictly: an amount is a JSON integer in minor units, a day i
 Open lists take an unknown value as `other`; closed lists are plain `Literal`s where they are used.
 """
 
+import re
 from collections.abc import Callable
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Literal, TypeAlias
@@ -18,7 +19,29 @@ ID_MAX_LENGTH = 256
 Id: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=ID_MAX_LENGTH)]
 Name: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=ID_MAX_LENGTH)]
 Tenant: TypeAlias = Annotated[str, StringConstraints(min_length=1, max_length=ID_MAX_LENGTH, pattern=r"^[^/]+$")]
-Text: TypeAlias = Annotated[str, StringConstraints(max_length=16_384)]
+TEXT_MAX_LENGTH = 16_384
+"""Longest text in the clear: some pages; what is longer is a document, not a message."""
+SEALED_MAX_LENGTH = 90_000
+"""Longest sealed text: the longest text in UTF-8 (four bytes a character) in base64, with its key's id."""
+_SEALED_FORM = re.compile(r"v1\.[0-9a-f]{16}\.[A-Za-z0-9_-]+")
+
+Text: TypeAlias = Annotated[str, StringConstraints(max_length=TEXT_MAX_LENGTH)]
+
+
+def _no_longer_than_a_text(value: str) -> str:
+    if len(value) > TEXT_MAX_LENGTH and not is_sealed(value):
+        raise ValueError(f"a text has at most {TEXT_MAX_LENGTH} characters; only a sealed one may be longer")
+    return value
+
+
+def is_sealed(text: str) -> bool:
+    """Whether this has the form of a sealed text: `v1.<key id>.<base64url>`."""
+    return _SEALED_FORM.fullmatch(text) is not None
+
+
+SealedText: TypeAlias = Annotated[str, StringConstraints(max_length=SEALED_MAX_LENGTH), AfterValidator(_no_longer_than_a_text)]
+"""Free text that may name people: sealed as Kafka carries it, or, from a publisher who has put it there so, in the clear."""
+
 Currency: TypeAlias = Annotated[str, StringConstraints(pattern=r"^[A-Z]{3}$")]
 Minor: TypeAlias = Annotated[int, Field(ge=0, le=AMOUNT_MAX_MINOR)]
 PositiveMinor: TypeAlias = Annotated[int, Field(gt=0, le=AMOUNT_MAX_MINOR)]

@@ -6,7 +6,7 @@ from pydantic import Field
 
 from schemas.billing import HoldPlacedData, HoldReleasedData
 from schemas.envelope import ContractEnvelope
-from schemas.fields import Id, Name, Ordinal, Text, Value
+from schemas.fields import Id, Name, Ordinal, SealedText, Text, Value
 
 
 class ByPerson(Value):
@@ -65,7 +65,7 @@ class StepApproved(ContractEnvelope):
 
 class MessageWrittenData(ByPerson):
     message_id: Id
-    text: Text
+    text: SealedText
 
 
 class CaseMessageWritten(ContractEnvelope):
@@ -75,7 +75,7 @@ class CaseMessageWritten(ContractEnvelope):
 
 class QuestionAnsweredData(ByPerson):
     question_id: Id
-    answer: Text
+    answer: SealedText
 
 
 class CaseQuestionAnswered(ContractEnvelope):

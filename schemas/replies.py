@@ -5,7 +5,7 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field
 
 from schemas.envelope import ContractEnvelope
-from schemas.fields import Count, Day, Id, Moment, Name, SignedMinor, Stage, Text, Value
+from schemas.fields import Count, Day, Id, Moment, Name, SealedText, SignedMinor, Stage, Text, Value
 
 
 class ReplyData(Value):
@@ -93,7 +93,7 @@ class CaseDocumentAdded(ContractEnvelope):
 
 class CaseMessageReceivedData(ReplyData):
     message_id: Id
-    text: Text
+    text: SealedText
 
 
 class CaseMessageReceived(ContractEnvelope):
@@ -103,9 +103,9 @@ class CaseMessageReceived(ContractEnvelope):
 
 class CaseQuestionAskedData(ReplyData):
     question_id: Id
-    text: Text
+    text: SealedText
     answer_type: Name
-    options: tuple[Text, ...] | None = None
+    options: tuple[SealedText, ...] | None = None
     until: Day | None = None
 
 

@@ -5,7 +5,7 @@ opened on the last step to it. So no clear text passes through ledger, replies, 
 import logging
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
-from typing import TypeVar
+from typing import Final, TypeVar
 
 from connectors.delivery.agency import (
     Agency,
@@ -22,11 +22,15 @@ from connectors.delivery.agency import (
     Writing,
 )
 from connectors.delivery.errors import Refused, TextSealed, Unavailable
-from connectors.delivery.sealing import SealBroken, is_sealed
-from connectors.delivery.texts import Texts
+from connectors.delivery.sealing import SealBroken
+from connectors.delivery.texts import Texts, TextTooLong
+from schemas.fields import TEXT_MAX_LENGTH, is_sealed
 from streams.engine.errors import EngineError
 
 log = logging.getLogger(__name__)
+
+OPTIONS_MAX: Final = 100
+"""Answers to choose from; sealed, each is some hundred bytes longer, and an event has at most 256 KiB."""
 
 Done = TypeVar("Done")
 
@@ -94,11 +98,22 @@ class Discreet:
             text = await _answered(self._texts.seal(contract, what.text))
             if isinstance(what, MessageReceived):
                 return replace(change, what=replace(what, text=text))
-            options = what.options and tuple([await _answered(self._texts.seal(contract, option)) for option in what.options])
-            return replace(change, what=replace(what, text=text, options=options))
+            return replace(change, what=replace(what, text=text, options=await self._options(contract, what)))
+        except TextTooLong as error:
+            log.error("a text about %s can't be kept: %s; the agency still has it", contract, error)
+            return replace(change, what=_kept("text", change))
         except SealBroken as error:
             log.error("a text about %s can't be kept: %s; the agency still has it", contract, error)
             return replace(change, what=_kept("encryption_key", change))
+
+    async def _options(self, contract: str, question: QuestionAsked) -> tuple[str, ...] | None:
+        """Sealed, as many and as long as one event can hold. Raises TextTooLong."""
+        options = question.options
+        if options is None:
+            return None
+        if len(options) > OPTIONS_MAX or sum(map(len, options)) > TEXT_MAX_LENGTH:
+            raise TextTooLong(f"a question has at most {OPTIONS_MAX} options of {TEXT_MAX_LENGTH} characters together")
+        return tuple([await _answered(self._texts.seal(contract, option)) for option in options])
 
     async def _opened(self, contract: str, text: str) -> str:
         if not is_sealed(text):

@@ -9,7 +9,6 @@ import base64
 import binascii
 import hashlib
 import os
-import re
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final
@@ -17,10 +16,11 @@ from typing import Final
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
+from schemas.fields import is_sealed
+
 VERSION: Final = "v1"
 KEY_BYTES: Final = 32
 _NONCE_BYTES: Final = 12
-_SEALED: Final = re.compile(r"v1\.[0-9a-f]{16}\.[A-Za-z0-9_-]+")
 
 
 class SealBroken(Exception):
@@ -100,11 +100,6 @@ class Keys:
             return AESGCM(key.raw).decrypt(box[:_NONCE_BYTES], box[_NONCE_BYTES:], place.encode())
         except (InvalidTag, ValueError):
             raise SealBroken(f"it was sealed for another place than {place}, or was changed") from None
-
-
-def is_sealed(text: str) -> bool:
-    """Whether this has the form of a sealed text."""
-    return _SEALED.fullmatch(text) is not None
 
 
 def key_id(sealed: str) -> str:

@@ -12,6 +12,7 @@ from typing import Final
 
 from connectors.delivery.sealing import Key, Keys, SealBroken
 from schemas import topics
+from schemas.fields import TEXT_MAX_LENGTH
 from streams.engine.cluster import Cluster, Connection
 from streams.engine.errors import EngineError, Fenced, TransactionFailed
 from streams.engine.fetch import Reader
@@ -22,6 +23,10 @@ from streams.engine.transaction import TransactionalWriter
 CLIENT_ID: Final = "mahnlauf-texts"
 ATTEMPTS: Final = 20
 """Each attempt that fails means that somebody else's succeeded or began: twenty in a row are not chance."""
+
+
+class TextTooLong(SealBroken):
+    """A text is longer than one may be; the message repeats nothing of it."""
 
 
 class Texts:
@@ -39,7 +44,9 @@ class Texts:
         self._reading = asyncio.Lock()
 
     async def seal(self, contract: str, text: str) -> str:
-        """`text` sealed for the contract (`<tenant>/<contract>`). Raises SealBroken, EngineError."""
+        """`text` sealed for the contract (`<tenant>/<contract>`). Raises TextTooLong, SealBroken, EngineError."""
+        if len(text) > TEXT_MAX_LENGTH:
+            raise TextTooLong(f"it has {len(text)} characters, a text has at most {TEXT_MAX_LENGTH}")
         key = await self._key(contract) or await self._made(contract)
         return Keys([key]).seal(text.encode(), _place(contract))
 

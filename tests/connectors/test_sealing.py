@@ -4,7 +4,8 @@ import base64
 
 import pytest
 
-from connectors.delivery.sealing import Key, Keys, KeyUnusable, SealBroken, is_sealed, key_id
+from connectors.delivery.sealing import Key, Keys, KeyUnusable, SealBroken, key_id
+from schemas.fields import is_sealed
 
 SECRET = b"Frau Muster schuldet"
 

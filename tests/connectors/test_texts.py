@@ -1,15 +1,17 @@
 """Free text to an agency and back: in the clear at both ends, sealed with the contract's key everywhere between."""
 
 import asyncio
+import json
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 import httpx
 import pytest
 
-from connectors.delivery.sealing import Key, Keys, SealBroken, is_sealed
+from connectors.delivery.sealing import Key, Keys, SealBroken
 from connectors.delivery.texts import Texts
 from schemas import topics
+from schemas.fields import TEXT_MAX_LENGTH, is_sealed
 from schemas.ids import contract_key
 from streams.engine.cluster import Cluster, Connection
 from tests.connectors.kit import Tenant, day, idle, need_topics, running
@@ -106,3 +108,27 @@ async def test_two_who_make_a_key_at_the_same_time_make_one(kafka: str) -> None:
 
 async def _one_key(kafka: str, contract: str) -> bool:
     return len([record for record in await read_all(kafka, topics.DEBTOR_KEYS) if record.key == contract.encode()]) == 1
+
+
+async def test_a_text_may_be_as_long_as_one_may_be_whatever_its_signs(tenant: Tenant, direct: httpx.AsyncClient) -> None:
+    """Sealed it is five times as long, both ways; what is longer in the clear is kept for a person, named."""
+    keys, longest = Keys([Key.new()]), "\U0001f4b6" * TEXT_MAX_LENGTH
+    contract = contract_key(tenant.name, "C-1")
+    story = [{"day": 1, "message": longest}, {"day": 2, "message": longest + "."}, {"day": 3, "status": "Accepted"}]
+    await direct.post("/script", json={"story": story})
+    async with texts_of(tenant.bootstrap, keys) as texts, running(tenant, keys=keys) as connector:
+        await tenant.submit("C-1")
+        await tenant.until_told("C-1", "case.passed")
+        await tenant.write("C-1", "M1", await texts.seal(contract, longest))
+        await idle(connector)
+        await direct.post("/clock", json={"now": day(4).isoformat()})
+        await tenant.until_told("C-1", "case.passed", "case.message_received", "case.accepted")
+        assert await texts.open(contract, (await tenant.replies())[1].data.text) == longest
+    [case] = (await direct.get("/cases")).json()["cases"]
+    assert [words["text"] for words in case["received"].values()] == [longest]
+    kept = [json.loads(record.value or b"{}") for record in await read_all(tenant.bootstrap, topics.INBOX) if tenant_s(record.key, tenant)]
+    assert [each["why"] for each in kept] == ["text"]
+
+
+def tenant_s(key: bytes | None, tenant: Tenant) -> bool:
+    return key == tenant.account.key.encode()

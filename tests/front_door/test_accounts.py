@@ -11,8 +11,9 @@ from typing import Any
 
 import pytest
 
-from connectors.delivery.sealing import Key, is_sealed
+from connectors.delivery.sealing import Key
 from mahnlauf.broker.ports import choose_port
+from schemas.fields import is_sealed
 from schemas.topics import INSTRUCTIONS, TOPICS
 from tests.engine.kit import read_all
 

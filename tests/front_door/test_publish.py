@@ -13,6 +13,7 @@ from mahnlauf import topics
 from mahnlauf.failures import BadInput
 from mahnlauf.publishing import Days, publish
 from schemas.codec import decode
+from schemas.fields import TEXT_MAX_LENGTH
 from schemas.timers import ClockTicked, PolicyApplied
 from schemas.topics import CHARGEBACKS, CONTRACTS, DEBTORS, INSTRUCTIONS, INVOICES, PAYMENTS, POLICIES, TIMERS
 from streams.engine.cluster import Connection
@@ -220,6 +221,13 @@ async def test_a_broken_gzip_file_is_told(cluster: Connection, tmp_path: Path) -
     path.write_bytes(gzip.compress(LINE.encode() * 100)[:-10])
     with pytest.raises(BadInput, match="a broken gzip file"):
         await publish(cluster, [path], Days())
+
+
+async def test_words_that_are_too_long_are_refused_before_anything_is_sent(cluster: Connection, tmp_path: Path) -> None:
+    line = json.loads(_line(INSTRUCTIONS, "2026-03-01T08:00:00Z"))
+    line["value"] |= {"type": "case.message_written", "data": {"by": "ann", "message_id": "m", "text": "ü" * (TEXT_MAX_LENGTH + 1)}}
+    with pytest.raises(BadInput, match=r"data\.text: 16385 characters; a text has at most 16384"):
+        await publish(cluster, [_file(tmp_path, json.dumps(line))], NOON)
 
 
 async def test_a_person_s_words_for_no_contract_are_refused(cluster: Connection, tmp_path: Path) -> None:
