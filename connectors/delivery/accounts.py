@@ -25,6 +25,9 @@ _PARTITION: Final = 0
 """The topic has one partition: every process reads all accounts."""
 SECRET_SEALED: Final = "secret_sealed"
 UNREADABLE: Final = "account_unreadable"
+UNUSABLE: Final = "account_unusable"
+FOR_A_PERSON: Final = frozenset({SECRET_SEALED, UNREADABLE, UNUSABLE})
+"""Why an account stands still until somebody mends what it is configured with."""
 PER_SECOND: Final = "per_second"
 PAUSED: Final = "paused"
 URL: Final = "url"

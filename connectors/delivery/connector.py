@@ -231,8 +231,16 @@ class Connector:
             key = await self._stale.get()
             assert self._around is not None
             number = partition_of(key.encode(), self._around.partitions)
-            if number in self._held and number not in self._halted:
+            if number in self._halted and number in self._held:
+                self._free(number)
+            elif number in self._held:
                 await self._reopen(number)
+
+    def _free(self, number: int) -> None:
+        """Take a partition that stands still again: what it stood still for may have been mended with the account."""
+        del self._halted[number]
+        self.metrics.halted.set(len(self._halted))
+        self._take(number)
 
     async def _reopen(self, number: int) -> None:
         partition, task = self._held[number]
@@ -378,8 +386,8 @@ def _by_key(accounts: tuple[AccountConfig, ...], agencies: Mapping[str, OpenAgen
 def _refuse_unusable(account: AccountConfig, agencies: Mapping[str, OpenAgency]) -> None:
     if account.agency not in agencies:
         raise ConfigError(f"account {account.key}: there is no agency {account.agency!r}; there are {', '.join(sorted(agencies))}")
-    if account.per_second <= 0:
-        raise ConfigError(f"account {account.key}: per_second must be more than 0")
+    if not 0 < account.per_second < float("inf"):
+        raise ConfigError(f"account {account.key}: per_second must be a number more than 0")
 
 
 def _no_url() -> NoReturn:

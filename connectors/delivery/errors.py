@@ -7,6 +7,10 @@ repeats what an agency answered: an answer may hold person data.
 from dataclasses import dataclass
 
 
+class AccountUnusable(ValueError):
+    """What the account is configured with can't be sent by any request. The message names what it is, and repeats nothing of it."""
+
+
 class AgencyError(Exception):
     """Base of all errors of an adapter.
 
@@ -25,6 +29,12 @@ class Unavailable(AgencyError):
 
     again = True
     reason = "agency_unavailable"
+
+
+class AdapterFailed(Unavailable):
+    """A mistake of our own code in an adapter, where no command is at hand that could tell a person of it."""
+
+    reason = "connector_error"
 
 
 class RateLimited(AgencyError):

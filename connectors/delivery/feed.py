@@ -19,6 +19,7 @@ from connectors.delivery.errors import AgencyError, Unavailable
 from connectors.delivery.gate import Gate
 from connectors.delivery.ledger import Handover
 from connectors.delivery.metrics import Metrics
+from connectors.delivery.mistakes import told_as_failed
 from connectors.delivery.replies import Told
 from schemas import topics
 from streams.engine.protocol import Output
@@ -94,7 +95,7 @@ class Feed:
     async def _page(self) -> ChangePage:
         async with self._gate.turn():
             try:
-                page = _bounded(await self._agency.changes(self.cursor))
+                page = _bounded(await told_as_failed(self._metrics, self._agency.changes(self.cursor)))
             except AgencyError as error:
                 self._metrics.requests.labels(self._name, "changes", error.reason).inc()
                 self._gate.failed(error)
@@ -119,7 +120,7 @@ class Feed:
         """A case, or what is kept of one that can't be asked for. Raises AgencyError where it may be otherwise later."""
         async with self._gate.turn():
             try:
-                view = await self._agency.view(case)
+                view = await told_as_failed(self._metrics, self._agency.view(case))
             except AgencyError as error:
                 self._metrics.requests.labels(self._name, "view", error.reason).inc()
                 if not error.again:

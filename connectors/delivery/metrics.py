@@ -24,6 +24,12 @@ class Metrics:
         self.parked = Gauge("mahnlauf_connector_parked", "Handovers that wait, by account", ["account"], registry=self.registry)
         self.unfinished = Gauge("mahnlauf_connector_unfinished", "Commands read and not finished", registry=self.registry)
         self.halted = Gauge("mahnlauf_connector_halted", "Partitions that stand still until a person has acted", registry=self.registry)
+        self.account_unusable = Gauge(
+            "mahnlauf_agency_account_unusable",
+            "1: what the account is configured with can't be read or used, so it stands still",
+            ["account"],
+            registry=self.registry,
+        )
         self.gate_open = Gauge(
             "mahnlauf_agency_gate_open", "1: requests can go, 0: agency away or account paused", ["account"], registry=self.registry
         )

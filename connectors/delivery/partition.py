@@ -12,11 +12,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from connectors.delivery.absent import Absent, absent_account
-from connectors.delivery.agency import AccountConfig, OpenAgency
+from connectors.delivery.accounts import FOR_A_PERSON, UNUSABLE, still_for
+from connectors.delivery.agency import AccountConfig, Agency, OpenAgency
 from connectors.delivery.book import Book, Clock, Contents, Entry, recovered
 from connectors.delivery.debtors import Debtors
 from connectors.delivery.discreet import Discreet
 from connectors.delivery.dispatch import dispatched
+from connectors.delivery.errors import AccountUnusable
 from connectors.delivery.ledger import LedgerUnreadable
 from connectors.delivery.metrics import Metrics
 from connectors.delivery.owner import AccountOwner, Pace
@@ -166,8 +168,9 @@ class Partition:
 
     def _own(self, account: AccountConfig, book: Book, tasks: asyncio.TaskGroup, stack: AsyncExitStack) -> AccountOwner:
         around = self._around
-        agency = around.agencies[account.agency](account) if account.agency in around.agencies else Absent()
+        account, agency = self._opened(account)
         stack.push_async_callback(agency.close)
+        around.metrics.account_unusable.labels(account.key).set(account.paused in FOR_A_PERSON)
 
         def contract_of(handover_id: str) -> str | None:
             known = book.handover(handover_id)
@@ -177,6 +180,19 @@ class Partition:
         self.owners[account.key] = owner
         owner.start()
         return owner
+
+    def _opened(self, account: AccountConfig) -> tuple[AccountConfig, Agency]:
+        """The account with its adapter. One that can't be made stands still: what is meant for it waits, and nothing else does."""
+        if account.agency not in self._around.agencies:
+            return account, Absent()
+        try:
+            return account, self._around.agencies[account.agency](account)
+        except AccountUnusable as error:
+            log.error("account %s: it can't be used: %s; mahnlauf accounts rotate or add --replace mends it", account.key, error)
+        except Exception as error:  # of its message nothing is told: it may hold what is secret
+            self._around.metrics.errors.labels(type(error).__name__).inc()
+            log.error("account %s: its adapter can't be made: %s", account.key, deadletter.of_exception(error).detail)
+        return still_for(account, UNUSABLE), Absent()
 
     async def _read(self, reader: Reader, book: Book, tasks: asyncio.TaskGroup, stack: AsyncExitStack) -> None:
         while not self._draining:

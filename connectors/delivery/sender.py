@@ -26,6 +26,7 @@ from connectors.delivery.errors import AgencyError, CaseEnded, ResultUnknown, Su
 from connectors.delivery.gate import Gate
 from connectors.delivery.ledger import Handover, Standing
 from connectors.delivery.metrics import Metrics
+from connectors.delivery.mistakes import told_as_failed
 from connectors.delivery.replies import Told
 from schemas.commands import CaseAnswer, CaseRecall, CaseRefresh, CaseReportPayment, CaseSendMessage, CaseSubmit, CommandEvent
 from schemas.ids import contract_key
@@ -155,7 +156,7 @@ class Sender:
     async def looked_at(self, case_id: str) -> tuple[Edit, ...]:
         """What a case tells of which something was said to have happened; nothing where it can't be asked for, or is not ours."""
         try:
-            view = await self._request("view", self._agency.view, case_id)
+            view = await told_as_failed(self._metrics, self._request("view", self._agency.view, case_id))
         except AgencyError as error:
             log.warning("account of %s: a case it told of can't be asked for: %s (%s)", self._name, error.reason, error)
             return ()

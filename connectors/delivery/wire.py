@@ -14,7 +14,7 @@ from typing import Any, Final
 import httpx
 
 from connectors.delivery.agency import REQUESTS_AT_ONCE
-from connectors.delivery.errors import CredentialsRefused, RateLimited, ResultUnknown, Unavailable
+from connectors.delivery.errors import AccountUnusable, CredentialsRefused, RateLimited, ResultUnknown, Unavailable
 
 CONNECT_S: Final = 5.0
 ANSWER_S: Final = 20.0
@@ -26,9 +26,13 @@ _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout)
 
 
 class Wire:
-    """Connections to one agency for one account. `answer_s`: how long a whole answer is waited for, however slowly its body comes."""
+    """Connections to one agency for one account. `answer_s`: how long a whole answer is waited for, however slowly its body comes.
+
+    Raises AccountUnusable.
+    """
 
     def __init__(self, url: str, headers: Mapping[str, str], answer_s: float) -> None:
+        _refuse_unsendable(url, headers)
         self._answer_s = answer_s
         self._http = httpx.AsyncClient(
             base_url=url,
@@ -82,6 +86,21 @@ class Wire:
             finally:
                 await answer.aclose()
         return httpx.Response(answer.status_code, headers=_plain(answer.headers), content=bytes(body), request=request)
+
+
+def _refuse_unsendable(url: str, headers: Mapping[str, str]) -> None:
+    """Otherwise each request would fail, and look as if the agency were away."""
+    try:
+        address = httpx.URL(url)
+    except (httpx.InvalidURL, TypeError):
+        raise AccountUnusable("its url is none") from None
+    if address.scheme not in ("http", "https") or not address.host:
+        raise AccountUnusable("its url must begin with https:// (or http://) and name a host")
+    for name, value in headers.items():
+        if not (value.isascii() and value.isprintable() and value == value.strip()):
+            raise AccountUnusable(
+                f"what is sent as {name} has signs that no header can carry: only ASCII, no line breaks, no blanks around"
+            )
 
 
 def _plain(headers: httpx.Headers) -> dict[str, str]:

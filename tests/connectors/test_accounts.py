@@ -2,12 +2,16 @@
 
 from typing import Any
 
+import httpx
 import pytest
 
+from connectors.agencies.atriga.client import Atriga
 from connectors.delivery import accounts
+from connectors.delivery.agency import AccountConfig, Agency, ChangePage
 from connectors.delivery.sealing import Key, Keys, SealBroken
 from schemas.accounts import AgencyAccount
-from tests.connectors.kit import Tenant, idle, running
+from streams.engine.placing import partition_of
+from tests.connectors.kit import PARTITIONS, Tenant, idle, running
 from tests.engine.kit import eventually
 
 ACCOUNT = AgencyAccount(tenant="acme", account="main", agency="atriga", mode="test", customer_id="4711")
@@ -86,3 +90,54 @@ async def _closed(connector: Any, tenant: Tenant, reason: str) -> None:
 
 async def _gone(connector: Any, tenant: Tenant) -> bool:
     return tenant.account.key not in connector.standing()["accounts"]
+
+
+async def _neighbour(tenant: Tenant, keys: Keys) -> str:
+    """Another account of the tenant, well configured, in the partition of its first one."""
+    number = partition_of(tenant.account.key.encode(), PARTITIONS)
+    name = next(name for name in map(str, range(1000)) if partition_of(f"{tenant.name}/{name}".encode(), PARTITIONS) == number)
+    account = tenant.sealed(keys).model_copy(update={"account": name, "secret": None})
+    await tenant.configure(accounts.with_secrets(account, {accounts.CODE: "s3cret"}, keys), name)
+    return name
+
+
+@pytest.mark.parametrize("wrong", [{"code": "s3crét"}, {"code": "s3cret\nX-Mode: live"}, {"customer_id": "Müller"}])
+async def test_an_account_that_no_request_can_carry_parks_its_own_commands_and_a_rotation_frees_it(
+    tenant: Tenant, wrong: dict[str, str]
+) -> None:
+    keys = Keys([Key.new()])
+    other = await _neighbour(tenant, keys)
+    odd = tenant.sealed(keys).model_copy(update={"customer_id": wrong.get("customer_id", "10001")})
+    await tenant.configure(accounts.with_secrets(odd, {accounts.CODE: wrong.get("code", "s3cret")}, keys))
+    async with running(tenant, accounts=(), keys=keys) as connector, httpx.AsyncClient(base_url=connector.url) as pages:
+        await tenant.submit("C-1")
+        await tenant.submit("C-2", account=other)
+        await tenant.until_told("C-2", "case.passed")
+        await _closed(connector, tenant, accounts.UNUSABLE)
+        assert connector.standing()["halted"] == {}
+        unusable = f'mahnlauf_agency_account_unusable{{account="{tenant.account.key}"}}'
+        assert f"{unusable} 1.0" in (await pages.get("/metrics")).text
+        await tenant.configure(tenant.sealed(keys))
+        await tenant.until_told("C-1", "case.passed")
+        assert f"{unusable} 0.0" in (await pages.get("/metrics")).text
+    await tenant.configure(None)
+    await tenant.configure(None, other)
+
+
+async def test_a_mistake_in_an_adapter_s_feed_or_hint_stops_no_other_account(tenant: Tenant) -> None:
+    keys = Keys([Key.new()])
+    other = await _neighbour(tenant, keys)
+
+    class Mistaken(Atriga):
+        async def changes(self, cursor: str | None) -> ChangePage:
+            raise TypeError("not what was expected")
+
+    def opened(account: AccountConfig) -> Agency:
+        return Mistaken(account) if account.account == "main" else Atriga(account)
+
+    async with running(tenant, keys=keys, agencies={"atriga": opened}) as connector:
+        await _closed(connector, tenant, "connector_error")
+        await tenant.submit("C-2", account=other)
+        await tenant.until_told("C-2", "case.passed")
+        assert connector.standing()["halted"] == {}
+    await tenant.configure(None, other)

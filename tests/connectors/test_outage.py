@@ -1,12 +1,14 @@
 """Kafka goes away and comes back, or holds what must not be guessed at: what the connector does, and what it says meanwhile."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from pathlib import Path
 
 import httpx
 import pytest
 
+from connectors.delivery.connector import Connector
+from connectors.delivery.sealing import Key, Keys
 from connectors.sandbox.app import Sandbox
 from mahnlauf.broker.node import Node
 from schemas import topics
@@ -103,6 +105,17 @@ async def test_a_ledger_that_can_t_be_read_halts_its_partition_and_no_other(node
             assert "mahnlauf_connector_halted 1.0" in (await pages.get("/metrics")).text
             assert [(await pages.get(path)).status_code for path in ("/healthz", "/readyz")] == [200, 503]
             assert (await pages.get("/status")).json()["partitions"] == list(range(PARTITIONS))
+            await publisher.send(topics.LEDGER, b"h-newer", None, partition=number)  # mended, and no restart
+            await tenant.configure(tenant.sealed(Keys([Key.new()])))
+            await eventually(_ready(connector), "an account's change takes it again")
+            assert "mahnlauf_connector_halted 0.0" in (await pages.get("/metrics")).text
+
+
+def _ready(connector: Connector) -> Callable[[], Awaitable[bool]]:
+    async def ready() -> bool:
+        return connector.ready
+
+    return ready
 
 
 async def test_a_record_that_its_topic_refuses_for_its_size_halts_the_account_with_the_reason(node: Node, sandbox: Sandbox) -> None:
