@@ -16,7 +16,7 @@ from connectors.delivery.sealing import Keys, SealBroken
 from schemas import topics
 from schemas.accounts import AgencyAccount
 from streams.engine.cluster import Cluster
-from streams.engine.fetch import Reader
+from streams.engine.fetch import Reader, through
 from streams.engine.protocol import Record
 
 log = logging.getLogger(__name__)
@@ -111,12 +111,13 @@ class Accounts:
         self.by_key: dict[str, AccountConfig] = dict(given)
 
     async def start(self) -> None:
-        """Returns once everything the topic holds now was read."""
+        """Returns once everything the topic holds now was read. Raises Undecided."""
         await self._cluster.watch([topics.ACCOUNTS])
         end = (await self._cluster.high_watermarks([topics.ACCOUNTS], _PARTITION))[topics.ACCOUNTS]
         self._reader.seek(topics.ACCOUNTS, (await self._cluster.log_starts([topics.ACCOUNTS], _PARTITION))[topics.ACCOUNTS])
-        while self._reader.positions[topics.ACCOUNTS] < end:
-            await self._read()
+        async for records in through(self._reader, topics.ACCOUNTS, end):
+            for record in records:
+                self._take(record)
 
     async def run(self) -> None:
         """Follow the topic."""

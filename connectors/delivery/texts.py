@@ -15,7 +15,7 @@ from schemas import topics
 from schemas.fields import TEXT_MAX_LENGTH
 from streams.engine.cluster import Cluster, Connection
 from streams.engine.errors import EngineError, Fenced, TransactionFailed
-from streams.engine.fetch import Reader
+from streams.engine.fetch import Reader, through
 from streams.engine.placing import partition_of
 from streams.engine.protocol import Output
 from streams.engine.transaction import TransactionalWriter
@@ -94,13 +94,12 @@ class Texts:
             reader = self._readers[number] = Reader(self._cluster, [topic], number)
             reader.seek(topic, (await self._cluster.log_starts([topic], number))[topic])
         end = (await self._cluster.high_watermarks([topic], number))[topic]
-        while reader.positions[topic] < end:
-            for _, records in await reader.poll():
-                for record in records:
-                    if record.value is None:
-                        self._sealed.pop(record.key or b"", None)
-                    else:
-                        self._sealed[record.key or b""] = record.value.decode(errors="replace")
+        async for records in through(reader, topic, end):
+            for record in records:
+                if record.value is None:
+                    self._sealed.pop(record.key or b"", None)
+                else:
+                    self._sealed[record.key or b""] = record.value.decode(errors="replace")
 
 
 def _place(contract: str) -> str:

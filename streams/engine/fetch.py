@@ -188,7 +188,8 @@ class PartitionFetch(Generic[Item]):
 
 
 async def through(reader: PartitionFetch[Item], topic: str, end: int) -> AsyncIterator[Item]:
-    """What `reader` gives of `topic` up to the offset `end`, of a log whose only writer is fenced: nothing in it can be open any more.
+    """What `reader` gives of `topic` up to the offset `end`, of a log whose only writer is fenced, or writes within moments: nothing in it
+    can stay open.
 
     Raises Undecided if something is.
     """
@@ -207,8 +208,8 @@ async def through(reader: PartitionFetch[Item], topic: str, end: int) -> AsyncIt
 
 def _undecided(topic: str, partition: int, offset: int) -> str:
     return (
-        f"{topic}-{partition}: a transaction is open since offset {offset} although whoever wrote it is fenced, so its end is lost on the "
-        "broker, and no committed record behind it can be read. See it with `kafka-transactions.sh find-hanging`, end it with "
+        f"{topic}-{partition}: a transaction is open since offset {offset} although whoever wrote it is fenced or gone, so its end is lost "
+        "on the broker, and no committed record behind it can be read. See it with `kafka-transactions.sh find-hanging`, end it with "
         "`kafka-transactions.sh abort`; this partition goes on by itself then"
     )
 

@@ -1,5 +1,6 @@
 """Accounts on Kafka: a running connector takes changes up, and a secret opens for its own account and mode alone."""
 
+import asyncio
 from typing import Any
 
 import httpx
@@ -9,10 +10,13 @@ from connectors.agencies.atriga.client import Atriga
 from connectors.delivery import accounts
 from connectors.delivery.agency import AccountConfig, Agency, ChangePage
 from connectors.delivery.sealing import Key, Keys, SealBroken
+from schemas import topics
 from schemas.accounts import AgencyAccount
+from streams.engine import fetch
+from streams.engine.errors import Undecided
 from streams.engine.placing import partition_of
 from tests.connectors.kit import PARTITIONS, Tenant, idle, running
-from tests.engine.kit import eventually
+from tests.engine.kit import Publisher, eventually, unique
 
 ACCOUNT = AgencyAccount(tenant="acme", account="main", agency="atriga", mode="test", customer_id="4711")
 
@@ -90,6 +94,17 @@ async def _closed(connector: Any, tenant: Tenant, reason: str) -> None:
 
 async def _gone(connector: Any, tenant: Tenant) -> bool:
     return tenant.account.key not in connector.standing()["accounts"]
+
+
+async def test_a_lost_end_on_the_accounts_topic_is_told(tenant: Tenant, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetch, "_DECIDED_WITHIN_S", 0.5)
+    async with Publisher(tenant.bootstrap, unique("lost")) as lost:
+        await lost.producer.begin_transaction()
+        await lost.send(topics.ACCOUNTS, b"acme/lost", None, partition=0)
+        with pytest.raises(Undecided, match=r"agency\.accounts-0: .*kafka-transactions"):
+            async with asyncio.timeout(30), running(tenant):
+                pass
+        await lost.producer.abort_transaction()
 
 
 async def _neighbour(tenant: Tenant, keys: Keys) -> str:

@@ -13,8 +13,11 @@ from connectors.delivery.texts import Texts
 from schemas import topics
 from schemas.fields import TEXT_MAX_LENGTH, is_sealed
 from schemas.ids import contract_key
+from streams.engine import fetch
 from streams.engine.cluster import Cluster, Connection
-from tests.connectors.kit import Tenant, day, idle, need_topics, running
+from streams.engine.errors import Undecided
+from streams.engine.placing import partition_of
+from tests.connectors.kit import PARTITIONS, Tenant, day, idle, need_topics, running
 from tests.engine.kit import Publisher, eventually, read_all, unique
 
 WORDS = "Frau Pl4nted-Muster zahlt am Freitag"
@@ -104,6 +107,20 @@ async def test_two_who_make_a_key_at_the_same_time_make_one(kafka: str) -> None:
         sealed = await asyncio.gather(*(texts.seal(contract, WORDS) for texts in (one, other, one, other)))
         assert [await one.open(contract, each) for each in sealed] == [WORDS] * 4
     await eventually(lambda: _one_key(kafka, contract), "one key stands there")
+
+
+async def test_a_lost_end_on_the_keys_topic_is_told_and_waited_for(kafka: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(fetch, "_DECIDED_WITHIN_S", 0.5)
+    await need_topics(kafka)
+    contract = f"{unique('acme')}/C-1"
+    async with texts_of(kafka, Keys([Key.new()])) as texts, Publisher(kafka, unique("lost")) as lost:
+        await lost.producer.begin_transaction()
+        await lost.send(topics.DEBTOR_KEYS, contract.encode(), None, partition=partition_of(contract.encode(), PARTITIONS))
+        async with asyncio.timeout(30):
+            with pytest.raises(Undecided, match="kafka-transactions"):
+                await texts.seal(contract, WORDS)
+        await lost.producer.abort_transaction()
+        assert await texts.open(contract, await texts.seal(contract, WORDS)) == WORDS
 
 
 async def _one_key(kafka: str, contract: str) -> bool:
