@@ -9,13 +9,14 @@ begins anew with what the second has written.
 import asyncio
 import random
 from collections.abc import Callable, Mapping
+from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Final
+from typing import Final, TypeAlias
 
 from connectors.agencies.registry import AGENCIES, SANDBOX_PATHS
-from connectors.delivery import accounts
-from connectors.delivery.agency import AccountConfig
-from connectors.delivery.errors import AgencyError
+from connectors.delivery import accounts, wire
+from connectors.delivery.agency import AccountConfig, Agency
+from connectors.delivery.errors import AccountUnusable, AgencyError
 from connectors.delivery.sealing import Keys, SealBroken, key_id
 from mahnlauf import committed
 from mahnlauf.configuration import timestamp_ms
@@ -34,13 +35,22 @@ ATTEMPTS: Final = 20
 """Each attempt that fails means that somebody else's succeeded or began: twenty in a row are not chance."""
 CHECK_WITHIN_S: Final = 30.0
 
-Change = Callable[[dict[str, AgencyAccount]], Mapping[str, AgencyAccount | None]]
+
+@dataclass(frozen=True, slots=True)
+class Unreadable:
+    """What stands on the topic where an account should, and can't be read by this release; `why` repeats nothing of it."""
+
+    why: str
+
+
+Found: TypeAlias = AgencyAccount | Unreadable
+Change: TypeAlias = Callable[[dict[str, Found]], Mapping[str, AgencyAccount | None]]
 """From all accounts by key to those that are to be written; None removes."""
 
 
-async def stored(connection: Connection) -> dict[str, AgencyAccount]:
+async def stored(connection: Connection) -> dict[str, Found]:
     """All accounts of the cluster by `<tenant>/<account>`, sorted. Raises ClusterWrong, EngineError."""
-    found: dict[str, AgencyAccount] = {}
+    found: dict[str, Found] = {}
     for (_, partition), end in (await committed.ends(connection, await committed.places(connection, [topics.ACCOUNTS]))).items():
         async for records in committed.read(connection, topics.ACCOUNTS, partition, end=end):
             for record in records:
@@ -81,9 +91,23 @@ def resealed(account: AgencyAccount, keys: Keys) -> AgencyAccount | None:
     return accounts.with_secrets(account, accounts.secrets_of(account, keys), keys)
 
 
-async def check(account: AccountConfig) -> None:
-    """Ask the agency whether it knows the credentials, and whether they are of the account's mode. Raises CommandFailed."""
-    agency = AGENCIES[account.agency](account)
+async def check(account: AccountConfig, *, ask: bool = True) -> None:
+    """Whether the account can be used; `ask` the agency whether it knows the credentials, and whether they are of the account's mode.
+    Raises BadInput, CommandFailed."""
+    if account.agency not in AGENCIES:
+        raise BadInput(f"account {account.key}: there is no agency {account.agency!r} in this release")
+    try:
+        agency = AGENCIES[account.agency](account)
+    except AccountUnusable as error:
+        raise BadInput(f"account {account.key}: {error}") from None
+    try:
+        if ask:
+            await _ask(agency, account)
+    finally:
+        await agency.close()
+
+
+async def _ask(agency: Agency, account: AccountConfig) -> None:
     try:
         async with asyncio.timeout(CHECK_WITHIN_S):
             await agency.check()
@@ -91,8 +115,20 @@ async def check(account: AccountConfig) -> None:
         raise CommandFailed(f"account {account.key}: {account.agency} refuses it: {error.reason} ({error})") from None
     except TimeoutError:
         raise CommandFailed(f"account {account.key}: {account.agency} did not answer within {CHECK_WITHIN_S:.0f} s") from None
-    finally:
-        await agency.close()
+
+
+def readable(name: str, found: Found | None) -> AgencyAccount:
+    """Raises BadInput that says what can be done."""
+    if found is None:
+        raise BadInput(f"there is no account {name} on the cluster: mahnlauf accounts list tells those there are")
+    if isinstance(found, Unreadable):
+        raise BadInput(f"{cannot_be_read(name, found)}: mahnlauf accounts remove, or add --replace, mends it")
+    return found
+
+
+def cannot_be_read(name: str, found: Unreadable) -> str:
+    """What is told of it."""
+    return f"account {name} cannot be read by this release: {found.why}"
 
 
 def opened(account: AgencyAccount, keys: Keys, connector: Connector) -> AccountConfig:
@@ -136,11 +172,23 @@ def _url(agency: str, mode: str, url: str | None, connector: Connector) -> str:
         return connector.sandbox_url.rstrip("/") + SANDBOX_PATHS.get(agency, "")
     if url is None:
         raise ValueError("url is missing, and connector.hosts is live")
+    if (wrong := url_problem(url, mode)) is not None:
+        raise ValueError(wrong)
     return url
 
 
-def _read(key: str, value: bytes) -> AgencyAccount:
+def url_problem(url: str, mode: str) -> str | None:
+    """Why an account of this mode can't have this url; None: it can."""
+    if (wrong := wire.url_problem(url)) is not None:
+        return f"the url {wrong}"
+    if mode == "live" and not url.lower().startswith("https:"):
+        return "a live account's url must begin with https://, or its secret could be read on the way"
+    return None
+
+
+def _read(key: str, value: bytes) -> Found:
     try:
-        return accounts.decode(value)
+        account = accounts.decode(value)
     except ValueError as error:
-        raise ClusterWrong(f"{topics.ACCOUNTS}: {key} cannot be read by this release: {error}") from None
+        return Unreadable(str(error))
+    return account if f"{account.tenant}/{account.account}" == key else Unreadable("the key names another account than the value")

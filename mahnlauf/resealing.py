@@ -4,6 +4,7 @@ Texts themselves are sealed with keys of their contracts (`debtor.keys`), which 
 done in one transaction, under the id of whoever makes keys there, so none is made or taken away in between.
 """
 
+from dataclasses import dataclass
 from datetime import UTC, datetime
 
 from connectors.delivery.sealing import Key, Keys, key_id
@@ -17,18 +18,33 @@ from streams.engine.protocol import Output
 from streams.engine.transaction import TransactionalWriter
 
 
-async def reseal(connection: Connection, keys: Keys) -> tuple[int, int]:
-    """How many accounts and how many contracts' keys were sealed anew. Raises SealBroken, ClusterWrong, EngineError."""
-    changed: dict[str, AgencyAccount] = {}
+@dataclass(frozen=True, slots=True)
+class Resealed:
+    """How many accounts and how many contracts' keys were sealed anew, and the accounts that can't be read, so were left as they are."""
 
-    def decide(now: dict[str, AgencyAccount]) -> dict[str, AgencyAccount]:
+    accounts: int
+    contracts: int
+    unread: tuple[str, ...]
+
+
+async def reseal(connection: Connection, keys: Keys) -> Resealed:
+    """Seal everything anew. Raises SealBroken, ClusterWrong, EngineError."""
+    changed: dict[str, AgencyAccount] = {}
+    unread: list[str] = []
+
+    def decide(now: dict[str, accounts.Found]) -> dict[str, AgencyAccount]:
         changed.clear()
-        changed.update({key: sealed for key, account in now.items() if (sealed := accounts.resealed(account, keys)) is not None})
+        unread.clear()
+        for key, account in now.items():
+            if isinstance(account, accounts.Unreadable):
+                unread.append(key)
+            elif (sealed := accounts.resealed(account, keys)) is not None:
+                changed[key] = sealed
         return changed
 
     await accounts.change(connection, decide)
     contracts = [await _partition(connection, keys, number) for _, number in await committed.places(connection, [topics.DEBTOR_KEYS])]
-    return len(changed), sum(contracts)
+    return Resealed(len(changed), sum(contracts), tuple(unread))
 
 
 async def _partition(connection: Connection, keys: Keys, number: int) -> int:

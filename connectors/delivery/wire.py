@@ -6,6 +6,7 @@ any other status is the adapter's to read.
 """
 
 import asyncio
+import re
 from collections.abc import Mapping
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
@@ -22,6 +23,8 @@ ANSWER_S: Final = 20.0
 ANSWER_BYTES_MAX: Final = 8_000_000
 """No agency's page is as long; one that goes on for ever must not fill our memory."""
 
+_HOST: Final = re.compile(rb"[A-Za-z0-9._:-]+")
+"""A host's name as it goes over the wire (RFC 3986 3.2.2, RFC 5890), or an address."""
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout)
 
 
@@ -88,14 +91,21 @@ class Wire:
         return httpx.Response(answer.status_code, headers=_plain(answer.headers), content=bytes(body), request=request)
 
 
-def _refuse_unsendable(url: str, headers: Mapping[str, str]) -> None:
-    """Otherwise each request would fail, and look as if the agency were away."""
+def url_problem(url: str) -> str | None:
+    """Why this can't be an agency's address; None: it can. Repeats nothing of it."""
     try:
         address = httpx.URL(url)
-    except (httpx.InvalidURL, TypeError):
-        raise AccountUnusable("its url is none") from None
-    if address.scheme not in ("http", "https") or not address.host:
-        raise AccountUnusable("its url must begin with https:// (or http://) and name a host")
+    except httpx.InvalidURL:
+        return "can't be read as one"
+    if address.scheme not in ("http", "https") or not _HOST.fullmatch(address.raw_host):
+        return "must begin with https:// (or http://) and name a host"
+    return None
+
+
+def _refuse_unsendable(url: str, headers: Mapping[str, str]) -> None:
+    """Otherwise each request would fail, and look as if the agency were away."""
+    if (wrong := url_problem(url)) is not None:
+        raise AccountUnusable(f"its url {wrong}")
     for name, value in headers.items():
         if not (value.isascii() and value.isprintable() and value == value.strip()):
             raise AccountUnusable(

@@ -2,14 +2,17 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from math import isfinite
 from pathlib import Path
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any, Final, Literal
 
 import typer
+from pydantic import ValidationError
 from rich.table import Table
 
 from connectors.agencies.registry import AGENCIES
 from connectors.delivery import accounts as sealed
+from connectors.delivery.agency import AccountConfig
 from connectors.delivery.sealing import SealBroken, key_id
 from mahnlauf import accounts as cluster
 from mahnlauf.connecting import connection, keys, needed_keys
@@ -27,6 +30,8 @@ SecretFile = Annotated[Path | None, typer.Option(help="File with the secret; wit
 SecretVariable = Annotated[str | None, typer.Option(help="Environment variable with the secret.")]
 WebhookFile = Annotated[Path | None, typer.Option(help="File with the secret by which the agency signs its webhooks.")]
 WebhookVariable = Annotated[str | None, typer.Option(help="Environment variable with that secret.")]
+_NAMES: Final = {"customer_id": "--customer-id", "settings": "--url or --paused"}
+"""What a field of an account is called here."""
 Unchecked = Annotated[bool, typer.Option("--unchecked", help="Don't ask the agency first.")]
 
 
@@ -57,19 +62,15 @@ def add(
     """
     settings = load()
     told = {sealed.URL: url, sealed.PER_SECOND: None if per_second is None else str(per_second), sealed.PAUSED: paused or None}
-    tenant, account = _parts(name)
-    wanted = AgencyAccount(
-        tenant=tenant,
-        account=account,
-        agency=_agency(agency),
-        mode=_mode(mode),
-        customer_id=customer_id,
-        settings={key: value for key, value in told.items() if value is not None},
-    )
+    if url is not None and (wrong := cluster.url_problem(url, mode)) is not None:
+        raise BadInput(f"--url: {wrong}")
+    if per_second is not None and not isfinite(per_second):
+        raise BadInput("--per-second is a number more than 0")
+    wanted = _account(name, _agency(agency), _mode(mode), customer_id, {key: value for key, value in told.items() if value is not None})
     secrets = {sealed.CODE: given("secret", secret_file, secret_variable), **_webhook(webhook_secret_file, webhook_secret_variable)}
     new = _Change(settings, name, unchecked).sealed(wanted, secrets)
 
-    def decide(now: Mapping[str, AgencyAccount]) -> dict[str, AgencyAccount | None]:
+    def decide(now: Mapping[str, cluster.Found]) -> dict[str, AgencyAccount | None]:
         if name in now and not replace:
             raise BadInput(f"there is an account {name} already: --replace replaces it, mahnlauf accounts rotate changes its secret alone")
         return {name: new}
@@ -85,7 +86,7 @@ def list_(
 ) -> None:
     """List the accounts, those of the settings too. Secrets are never shown, only the key that sealed them."""
     settings = load()
-    found = [_row(account) for account in run(cluster.stored(connection(settings.kafka))).values()]
+    found = [_row(name, account) for name, account in run(cluster.stored(connection(settings.kafka))).items()]
     named = {row["name"] for row in found}
     found += [row for one in settings.accounts if (row := _row_of_file(one))["name"] not in named]
     found = [row for row in found if tenant is None or str(row["name"]).startswith(f"{tenant}/")]
@@ -96,6 +97,9 @@ def list_(
     for row in found:
         table.add_row(*(str(row.get(column, "")) for column in ("name", "agency", "mode", "customer_id", "from", "key", "paused")))
     out.print(table)
+    for row in found:
+        if "unreadable" in row:
+            note(cluster.cannot_be_read(str(row["name"]), cluster.Unreadable(str(row["unreadable"]))))
 
 
 @app.command(epilog="Example: mahnlauf accounts validate acme/main")
@@ -103,16 +107,13 @@ def validate(names: Annotated[list[str], typer.Argument(help="TENANT/ACCOUNT; no
     """Ask the agencies whether they know the credentials, and whether these are of the account's mode. Exit code 1: one does not."""
     settings = load()
     known = run(cluster.stored(connection(settings.kafka)))
-    configs = {key: cluster.opened(one, keys(settings.encryption), settings.connector) for key, one in known.items() if _asked(key, names)}
-    for one in settings.accounts:
-        key = f"{one.tenant}/{one.account}"
-        if key not in known and _asked(key, names):
-            configs[key] = cluster.of_file(one, settings.connector)
-    if unknown := set(names) - set(configs):
+    given = {key: one for one in settings.accounts if (key := f"{one.tenant}/{one.account}") not in known}
+    if unknown := set(names) - set(known) - set(given):
         raise BadInput(f"there is no account {', '.join(sorted(unknown))}: mahnlauf accounts list tells those there are")
     refused = 0
-    for key, config in configs.items():
+    for key in [key for key in (*known, *given) if not names or key in names]:
         try:
+            config = cluster.of_file(given[key], settings.connector) if key in given else _opened(settings, key, known[key])
             run(cluster.check(config))
             say(f"{key}: {config.agency} knows it, {config.mode}")
         except CommandFailed as error:
@@ -135,9 +136,7 @@ def rotate(
     settings = load()
     held = needed_keys(settings.encryption)
     where = connection(settings.kafka)
-    known = run(cluster.stored(where)).get(name)
-    if known is None:
-        raise BadInput(f"there is no account {name} on the cluster: mahnlauf accounts list tells those there are")
+    known = cluster.readable(name, run(cluster.stored(where)).get(name))
     try:
         before = sealed.secrets_of(known, held)
     except SealBroken as error:
@@ -145,7 +144,7 @@ def rotate(
     secrets = {**before, sealed.CODE: given("secret", secret_file, secret_variable)}
     new = _Change(settings, name, unchecked).sealed(known, {**secrets, **_webhook(webhook_secret_file, webhook_secret_variable)})
 
-    def decide(now: Mapping[str, AgencyAccount]) -> dict[str, AgencyAccount | None]:
+    def decide(now: Mapping[str, cluster.Found]) -> dict[str, AgencyAccount | None]:
         if now.get(name) != known:
             raise CommandFailed(f"account {name} was changed by somebody else meanwhile; nothing was done, try again")
         return {name: new}
@@ -159,7 +158,7 @@ def remove(name: Name) -> None:
     """Remove an account. What is meant for it waits until there is one of this name again; a recall still cancels it."""
     settings = load()
 
-    def decide(now: Mapping[str, AgencyAccount]) -> dict[str, AgencyAccount | None]:
+    def decide(now: Mapping[str, cluster.Found]) -> dict[str, AgencyAccount | None]:
         if name not in now:
             raise BadInput(f"there is no account {name} on the cluster: mahnlauf accounts list tells those there are")
         return {name: None}
@@ -183,28 +182,39 @@ class _Change:
         held = needed_keys(self.settings.encryption)
         new = sealed.with_secrets(account, secrets, held)
         config = cluster.opened(new, held, self.settings.connector)
-        if not self.unchecked:
-            run(cluster.check(config))
+        run(cluster.check(config, ask=not self.unchecked))
         return new
+
+
+def _opened(settings: Settings, name: str, found: cluster.Found) -> AccountConfig:
+    return cluster.opened(cluster.readable(name, found), keys(settings.encryption), settings.connector)
+
+
+def _account(name: str, agency: str, mode: Literal["test", "live"], customer_id: str, settings: dict[str, str]) -> AgencyAccount:
+    """Raises BadInput that names what can't be, and repeats none of it."""
+    tenant, account = _parts(name)
+    try:
+        return AgencyAccount(tenant=tenant, account=account, agency=agency, mode=mode, customer_id=customer_id, settings=settings)
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        raise BadInput(f"{_NAMES.get(str(first['loc'][0]), 'TENANT/ACCOUNT')}: {first['msg']}") from None
 
 
 def _webhook(file: Path | None, variable: str | None) -> dict[str, str]:
     return {sealed.WEBHOOK: given("webhook-secret", file, variable)} if file is not None or variable is not None else {}
 
 
-def _row(account: AgencyAccount) -> dict[str, Any]:
+def _row(name: str, account: cluster.Found) -> dict[str, Any]:
+    if isinstance(account, cluster.Unreadable):
+        return {"name": name, "from": "cluster", "paused": "cannot be read", "unreadable": account.why}
     told = account.model_dump(exclude={"tenant", "account", "secret", "settings"})
     key = key_id(account.secret) if account.secret else ""
-    return {"name": f"{account.tenant}/{account.account}", **told, "from": "cluster", "key": key, **account.settings}
+    return {"name": name, **told, "from": "cluster", "key": key, **account.settings}
 
 
 def _row_of_file(account: Account) -> dict[str, Any]:
     told = account.model_dump(include={"agency", "mode", "per_second", "paused"})
     return {"name": f"{account.tenant}/{account.account}", **told, "customer_id": account.customer_number, "from": "settings"}
-
-
-def _asked(key: str, names: list[str]) -> bool:
-    return not names or key in names
 
 
 def _parts(name: str) -> tuple[str, str]:

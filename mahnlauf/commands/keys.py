@@ -43,7 +43,9 @@ def reseal() -> None:
     settings = load()
     held = needed_keys(settings.encryption)
     try:
-        changed, contracts = run(resealing.reseal(connection(settings.kafka), held))
+        done = run(resealing.reseal(connection(settings.kafka), held))
     except SealBroken as error:
         raise CommandFailed(f"not everything could be sealed anew; keep the old key: {error}") from None
-    say(f"{changed} accounts and the keys of {contracts} contracts sealed anew with key {held.writing}")
+    say(f"{done.accounts} accounts and the keys of {done.contracts} contracts sealed anew with key {held.writing}")
+    if done.unread:
+        raise CommandFailed(f"account {', '.join(done.unread)} cannot be read; remove or replace it, and keep the old key until then")

@@ -14,8 +14,8 @@ import pytest
 from connectors.delivery.sealing import Key
 from mahnlauf.broker.ports import choose_port
 from schemas.fields import is_sealed
-from schemas.topics import INSTRUCTIONS, TOPICS
-from tests.engine.kit import read_all
+from schemas.topics import ACCOUNTS, INSTRUCTIONS, TOPICS
+from tests.engine.kit import Publisher, read_all
 
 SECRET = "pl4nted-s3cret-of-acme"
 SECOND = "an0ther-pl4nted-s3cret"
@@ -185,3 +185,58 @@ def test_what_cannot_be_done_is_said(run: Run, words: tuple[str, ...], code: int
     done: Any = run(*words, secret=SECRET)
     assert (done.returncode, told in done.stderr) == (code, True), done.stderr
     assert SECRET not in done.stderr
+
+
+@pytest.mark.timeout(300)
+async def test_an_account_that_cant_be_read_is_named_and_stops_no_command(run: Run, own_kafka: str) -> None:
+    run("topics", "create", "--partitions", "2")
+    run("keys", "new", "b.key")
+    run.key("b.key")
+    added = run("accounts", "add", "b/good", "--agency", "atriga", "--customer-id", "1", "--unchecked", secret=SECRET)
+    assert added.returncode == 0, added.stderr
+    elsewhere = json.dumps({"tenant": "b", "account": "other", "agency": "atriga", "mode": "test", "customer_id": "1"}).encode()
+    async with Publisher(own_kafka) as publisher:
+        await publisher.send(ACCOUNTS, b"b/bad", b'{"tenant": "b", "secret": "leaked-into-json"}', 1, partition=0)
+        await publisher.send(ACCOUNTS, b"b/moved", elsewhere, 1, partition=0)
+    listed = run("accounts", "list", "--json", "--tenant", "b")
+    assert listed.returncode == 0
+    rows = {row["name"]: row for row in json.loads(listed.stdout)}
+    assert (rows["b/good"]["agency"], "account: Field required" in rows["b/bad"]["unreadable"]) == ("atriga", True)
+    assert rows["b/moved"]["unreadable"] == "the key names another account than the value"
+    assert "b/bad" in run("accounts", "list").stdout
+    checked = run("accounts", "validate")
+    assert (checked.returncode, "account b/bad cannot be read" in checked.stderr) == (1, True)
+    again = run("accounts", "rotate", "b/bad", secret=SECRET)
+    assert (again.returncode, "cannot be read" in again.stderr) == (2, True)
+    assert run("accounts", "remove", "b/bad").returncode == 0
+    replaced = run("accounts", "add", "b/moved", "--agency", "atriga", "--customer-id", "1", "--unchecked", "--replace", secret=SECRET)
+    assert replaced.returncode == 0, replaced.stderr
+    names = [row["name"] for row in json.loads(run("accounts", "list", "--json", "--tenant", "b").stdout)]
+    assert names == ["b/good", "b/moved"]
+    assert not [said for said in run.said if "leaked-into-json" in said]
+
+
+@pytest.mark.parametrize(
+    ("words", "secret", "told"),
+    [
+        (("--customer-id", ""), SECRET, "--customer-id: "),
+        (("--customer-id", "Müller"), SECRET, "no header can carry"),
+        (("--customer-id", "1"), "s3crét", "no header can carry"),
+        (("--customer-id", "1", "--per-second", "inf"), SECRET, "--per-second"),
+        (("--customer-id", "1", "--url", "http://["), SECRET, "--url: "),
+        (("--customer-id", "1", "--url", "ftp://a"), SECRET, "--url: "),
+        (
+            ("--customer-id", "1", "--mode", "live", "--url", "http://api.example"),
+            SECRET,
+            "--url: a live account's url must",
+        ),
+        (("--customer-id", "1" * 300), SECRET, "--customer-id: "),
+    ],
+)
+def test_an_account_that_can_t_be_meant_is_refused_in_one_line(run: Run, words: tuple[str, ...], secret: str, told: str) -> None:
+    run("topics", "create", "--partitions", "2")
+    run("keys", "new", "a.key")
+    run.key("a.key")
+    done = run("accounts", "add", "c/d", "--agency", "atriga", "--unchecked", *words, secret=secret)
+    assert (done.returncode, told in done.stderr, done.stderr.count("\n")) == (2, True, 1), done.stderr
+    assert secret not in done.stderr
