@@ -51,7 +51,7 @@ Change: TypeAlias = Callable[[dict[str, Found]], Mapping[str, AgencyAccount | No
 async def stored(connection: Connection) -> dict[str, Found]:
     """All accounts of the cluster by `<tenant>/<account>`, sorted. Raises ClusterWrong, EngineError."""
     found: dict[str, Found] = {}
-    for (_, partition), end in (await committed.ends(connection, await committed.places(connection, [topics.ACCOUNTS]))).items():
+    for (_, partition), end in (await committed.whole_ends(connection, await committed.places(connection, [topics.ACCOUNTS]))).items():
         async for records in committed.read(connection, topics.ACCOUNTS, partition, end=end):
             for record in records:
                 key = (record.key or b"").decode(errors="replace")

@@ -51,6 +51,19 @@ async def places(connection: Connection, topics: Iterable[str]) -> list[tuple[st
         return [(topic, number) for topic in topics for number in range(await cluster.partitions(topic))]
 
 
+async def whole_ends(connection: Connection, places: Collection[tuple[str, int]]) -> dict[tuple[str, int], int]:
+    """As `ends`, for what is decided by what stands there: everything that Kafka has acknowledged is readable. Raises ClusterWrong."""
+    held = await _high_watermarks(connection, places)
+    found = await ends(connection, places)
+    for (topic, partition), end in found.items():
+        if end < held[topic, partition]:
+            raise ClusterWrong(
+                f"{topic}-{partition}: somebody's transaction is open since offset {end}, and what stands behind it can't be read yet; if "
+                "it stays so, see it with `kafka-transactions.sh find-hanging` and end it with `kafka-transactions.sh abort`"
+            )
+    return found
+
+
 async def ends(connection: Connection, places: Collection[tuple[str, int]]) -> dict[tuple[str, int], int]:
     """For each (topic, partition) the offset up to which committed records can be read.
 

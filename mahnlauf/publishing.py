@@ -20,18 +20,19 @@ from typing import Final, TypeAlias
 
 from connectors.delivery.sealing import Keys
 from connectors.delivery.texts import Texts
-from mahnlauf import committed, configuration, lines
+from mahnlauf import configuration, lines
 from mahnlauf.connecting import HOW_TO_NAME_ONE
 from mahnlauf.event_lines import THE_BEGINNING, EventLine, Read, read
 from mahnlauf.failures import BadInput
 from mahnlauf.line_files import LineFiles, Order
+from mahnlauf.opening import opened_texts
 from mahnlauf.policy_lines import PolicyLine
 from mahnlauf.sealing_lines import in_the_clear, sealed, too_long
 from mahnlauf.sending import Sender
 from schemas import topics
 from schemas.codec import encode
 from schemas.timers import ClockTicked, ClockTickedData
-from streams.engine.cluster import Cluster, Connection
+from streams.engine.cluster import Connection
 
 SOURCE: Final = "/mahnlauf/publish"
 FUTURE_ALLOWED: Final = timedelta(seconds=60)
@@ -102,14 +103,8 @@ async def _texts(connection: Connection, keys: Keys | None) -> AsyncIterator[Tex
     if not keys:
         yield None
         return
-    cluster = Cluster(connection, committed.CLIENT_ID)
-    texts = Texts(connection, cluster, keys)
-    try:
-        await cluster.start()
+    async with opened_texts(connection, keys) as texts:
         yield texts
-    finally:
-        await texts.stop()
-        await cluster.stop()
 
 
 class _Plan:
