@@ -1,7 +1,7 @@
 """The receiver of webhooks: one small web application for every agency. It verifies, stores on `agency.inbox`, and answers; nothing else.
 
-    POST /<agency>/<tenant>/<account>     200: stored (or known already), 401: not genuine, 408 / 413: too slow, too large,
-                                          503: not stored, send it again
+    POST /<agency>/<tenant>/<account>     200: stored (or known already), 401: not genuine, or no account that could tell (which it is,
+                                          only the metric says), 408 / 413: too slow, too large, 503: not stored, send it again
     GET  /metrics, /healthz
 
 Who sends is answered as soon as Kafka has the delivery; the account's owner, in a connector, does what follows from it. What is sent again
@@ -9,7 +9,9 @@ within its time window under the same id is not stored twice; after a restart it
 """
 
 import asyncio
+import base64
 import logging
+import os
 import time
 from collections import OrderedDict
 from collections.abc import Callable, Mapping
@@ -45,6 +47,12 @@ AT_ONCE: Final = 200
 """Requests under way, so that a flood fills no memory; more are told to come again."""
 REMEMBERED: Final = 100_000
 """Deliveries whose ids are known; the oldest are forgotten first, long after their window."""
+
+
+_SAID: Final = {200: "ok\n", 401: "not genuine\n", 408: "too slow\n", 413: "too large\n", 503: "come again\n"}
+"""The same whatever the reason, which the metric has: who is not genuine must not learn which accounts there are."""
+_DECOY: Final = base64.b64encode(os.urandom(32)).decode()
+"""The secret of accounts that have none: a delivery for them is looked at for as long as any other."""
 
 
 class _Refused(Exception):
@@ -138,31 +146,32 @@ class Receiver:
 
     def _answer(self, label: str, status: int, outcome: str) -> Response:
         self._metrics.webhooks.labels(label, outcome).inc()
-        return PlainTextResponse(f"{outcome}\n", status)
+        return PlainTextResponse(_SAID[status], status)
 
     async def _taken(self, agency: str, request: Request) -> str:
         key = account_key(request.path_params["tenant"], request.path_params["account"])
         body = await _body(request)
-        account = self._account(agency, key)
-        try:
-            delivery = self._webhooks[agency](account.webhook_secret, request.headers, body, self._wall_s())
-        except NotGenuine as error:
-            raise _Refused(401, error.why) from None
+        delivery = self._verified(agency, key, request, body)
         if (key, delivery.id) in self._seen:
             return "known"
         await self._store(agency, key, delivery, body)
         self._remember(key, delivery)
         return "stored"
 
-    def _account(self, agency: str, key: str) -> AccountConfig:
-        """The account a delivery is for. Who asks for one that is not there learns no more than who signs wrongly."""
+    def _verified(self, agency: str, key: str, request: Request, body: bytes) -> Delivery:
+        """Who asks for an account that is not there, or can't be read, learns no more than who signs wrongly."""
         assert self._accounts is not None
         account = self._accounts.by_key.get(key)
-        if account is not None and account.paused in (SECRET_SEALED, UNREADABLE):
-            raise _Refused(503, account.paused)
-        if agency not in self._webhooks or account is None or account.agency != agency or not account.webhook_secret:
+        mine = account is not None and account.agency == agency and account.webhook_secret
+        try:
+            if agency not in self._webhooks:
+                raise NotGenuine("signature_wrong")
+            delivery = self._webhooks[agency](mine or _DECOY, request.headers, body, self._wall_s())
+        except NotGenuine as error:
+            raise _Refused(401, _why_not_read(account) or error.why) from None
+        if not mine:  # nobody knows the decoy; should anybody sign with it, it is nobody's
             raise _Refused(401, "signature_wrong")
-        return account
+        return delivery
 
     async def _store(self, agency: str, key: str, delivery: Delivery, body: bytes) -> None:
         assert self._producer is not None
@@ -186,6 +195,10 @@ class Receiver:
 
     async def _alive(self, request: Request) -> Response:
         return PlainTextResponse("ok\n")
+
+
+def _why_not_read(account: AccountConfig | None) -> str | None:
+    return account.paused if account is not None and account.paused in (SECRET_SEALED, UNREADABLE) else None
 
 
 async def _body(request: Request) -> bytes:

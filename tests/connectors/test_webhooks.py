@@ -189,14 +189,36 @@ async def test_a_hint_that_came_while_no_connector_ran_is_taken_up(tenant: Tenan
             await tenant.until_told("C-1", "case.passed", "case.accepted")
 
 
-async def test_a_receiver_takes_up_a_new_secret_and_says_come_again_where_it_cant_open_one(tenant: Tenant) -> None:
+async def test_who_is_not_genuine_learns_nothing_of_which_accounts_there_are(tenant: Tenant) -> None:
+    """Whatever is wrong, and whether there is such an account, the answer is the same; the metric alone tells why."""
+    keys = Keys([Key.new()])
+    async with receiving(tenant, keys) as sender:
+        await tenant.configure(tenant.sealed(keys).model_copy(update={"account": "silent"}), "silent")
+        await tenant.configure(tenant.sealed(Keys([Key.new()])).model_copy(update={"account": "sealed"}), "sealed")
+        await eventually(lambda: _is_counted(sender, "secret_sealed"), "the sealed account was read")
+        now, answers = int(time.time()), set()
+        for path in (sender.path, *(f"/atriga/{tenant.name}/{name}" for name in ("silent", "sealed", "nobody")), "/atriga/nobody/main"):
+            for header in ("", "t=now,v1=00", signature(BODY, now, "another"), signature(BODY, now - 3600), f"t={now},v1=ü"):
+                answer = await sender.http.post(path, content=BODY, headers=[(b"X-Atriga-Signature", header.encode())])
+                answers.add((answer.status_code, answer.text, tuple(sorted(set(answer.headers) - {"date"}))))
+        assert [each[:2] for each in answers] == [(401, "not genuine\n")]
+    await tenant.configure(None, "silent")
+    await tenant.configure(None, "sealed")
+
+
+async def _is_counted(sender: Sender, outcome: str) -> bool:
+    await sender.http.post(sender.path.replace("/main", "/sealed"), content=BODY)
+    return f'outcome="{outcome}"' in (await sender.http.get("/metrics")).text
+
+
+async def test_a_receiver_takes_up_a_new_secret_and_takes_nothing_where_it_cant_open_one(tenant: Tenant) -> None:
     keys = Keys([Key.new()])
     async with receiving(tenant, keys) as sender:
         assert await sender.send("d-1", "A1") == 200
-        other = tenant.sealed(Keys([Key.new()]))
-        await tenant.configure(other)
+        await tenant.configure(tenant.sealed(Keys([Key.new()])))
 
         async def refused() -> bool:
-            return await sender.send("d-2", "A1") == 503
+            return await sender.send("d-2", "A1") == 401
 
         await eventually(refused, "the new account was read")
+        assert 'outcome="secret_sealed"' in (await sender.http.get("/metrics")).text
