@@ -20,7 +20,7 @@ from streams.engine.protocol import Output
 from streams.replay import DEAD_LETTERS, Event, Replayed, replay
 
 SOURCE: Final = "/mahnlauf/replay"
-WRITTEN: Final = (topics.CASE_HISTORY, topics.NOTICES, topics.COMMANDS, DEAD_LETTERS)
+WRITTEN: Final = (topics.CASE_HISTORY, topics.NOTICES, topics.COMMANDS, topics.BOOKINGS, DEAD_LETTERS)
 """Outputs that have a file even if it is empty."""
 
 

@@ -131,7 +131,9 @@ NoticeEvent: TypeAlias = Annotated[
 
 
 class BookingData(Value):
-    """One change that accounting books (`escalation.md` 7). `amount` is signed, minor units."""
+    """One change that accounting books (`escalation.md` 7): by `amount` (signed, minor units; of cost_cancelled negative) the sum of this
+    receivable's bookings of this kind and component changed. `dated`: the local day of the change; `cause`: the id of the event that
+    brought it, or `tick`."""
 
     booking: Literal["cost_charged", "cost_cancelled", "interest_settled", "written_off", "agency_settled"]
     invoice_id: Id

@@ -103,11 +103,12 @@ def _day_done(quiet: Quiet, seen: Seen, show: Show) -> Callable[[datetime], Awai
 
 
 def _summarize(seen: Seen) -> None:
+    by_kind = (("notices", seen.notices), ("to the agency", seen.commands), ("answers", seen.replies), ("booked", seen.bookings))
     say("")
     for name in ORDER:
         if seen.status[name]:
             say(f"{seen.status[name]:>8,}  {name}")
-    for title, counts in (("notices", seen.notices), ("to the agency", seen.commands), ("answers", seen.replies)):
+    for title, counts in by_kind:
         say(f"{title}: " + (", ".join(f"{count:,} {kind}" for kind, count in sorted(counts.items())) or "none"))
     say(f"escalations reset after a successful close: {seen.resets:,}")
     if seen.dead_letters:

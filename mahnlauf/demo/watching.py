@@ -15,7 +15,7 @@ from mahnlauf import committed
 from schemas import topics
 from streams.engine.cluster import Connection
 
-WATCHED: Final = (topics.CASE_STATUS, topics.CASE_HISTORY, topics.NOTICES, topics.COMMANDS, topics.REPLIES)
+WATCHED: Final = (topics.CASE_STATUS, topics.CASE_HISTORY, topics.NOTICES, topics.COMMANDS, topics.REPLIES, topics.BOOKINGS)
 _DEAD: Final = tuple(spec.name for spec in topics.TOPICS if spec.group == "dead letters")
 
 
@@ -31,13 +31,15 @@ _events: Final = msgspec.json.Decoder(_Event)
 
 
 class Seen:
-    """All that went by. `status`: contracts by status; `notices`, `commands`, `replies`: by type; `changes`: history by (from, to)."""
+    """All that went by. `status`: contracts by status; `notices`, `commands`, `replies`: by type; `changes`: history by (from, to);
+    `bookings`: what accounting was told, by kind."""
 
     def __init__(self) -> None:
         self.levels: Counter[int] = Counter()
         self.notices: Counter[str] = Counter()
         self.commands: Counter[str] = Counter()
         self.replies: Counter[str] = Counter()
+        self.bookings: Counter[str] = Counter()
         self.changes: Counter[tuple[str, str]] = Counter()
         self.dead_letters: Counter[str] = Counter()
         self.history: dict[str, int] = {}
@@ -75,6 +77,8 @@ class Seen:
             self.levels[event.data.get("level", 0)] += 1
         elif topic == topics.COMMANDS:
             self.commands[event.type] += 1
+        elif topic == topics.BOOKINGS:
+            self.bookings[event.data["booking"]] += 1
         else:
             self.replies[event.type] += 1
 

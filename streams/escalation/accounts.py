@@ -16,6 +16,19 @@ class Cost(NamedTuple):
     amount: int
 
 
+class Shares(Struct, eq=False):
+    """How much of each component of a receivable something settled, minor units."""
+
+    principal: int = 0
+    costs: int = 0
+    interest: int = 0
+
+    def add(self, principal: int = 0, costs: int = 0, interest: int = 0) -> None:
+        self.principal += principal
+        self.costs += costs
+        self.interest += interest
+
+
 class Account(Struct, eq=False):
     """One receivable while money is applied: what is open of it, and what became of the rest."""
 
@@ -30,6 +43,12 @@ class Account(Struct, eq=False):
     settled: int = 0
     written_off: int = 0
     cancelled: bool = False
+    accrued: int = 0
+    """Interest that ever grew; `interest` is what is open of it."""
+    forgiven: Shares | None = None
+    """What `written_off` consists of; None: nothing was."""
+    by_agency: Shares | None = None
+    """What an agency's payments and successful closes settled; None: nothing."""
 
     @property
     def costs_open(self) -> int:
@@ -80,6 +99,17 @@ class Account(Struct, eq=False):
             return taken + self.take_costs(amount - taken, until)
         taken = self.take_costs(amount, until)
         return taken + self.take_interest(amount - taken)
+
+    def forgive(self, principal: int = 0, costs: int = 0, interest: int = 0) -> None:
+        """Note what was taken as written off."""
+        self.written_off += principal + costs + interest
+        self.forgiven = self.forgiven or Shares()
+        self.forgiven.add(principal, costs, interest)
+
+    def note_agency(self, principal: int = 0, costs: int = 0, interest: int = 0) -> None:
+        """Note what was taken as settled through the agency."""
+        self.by_agency = self.by_agency or Shares()
+        self.by_agency.add(principal, costs, interest)
 
     @property
     def rank(self) -> tuple[date, date, str]:

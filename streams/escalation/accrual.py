@@ -85,7 +85,9 @@ class _Growing:
                 self._parts += self.terms.parts(self.account, principal, self._after, last)
                 self.rate_missing |= self.terms.rate_missing(self._after, last)
             self._after = last
-        self.account.interest += interest.rounded_minor(self._parts) - before
+        grown = interest.rounded_minor(self._parts) - before
+        self.account.interest += grown
+        self.account.accrued += grown
 
     def _last_days(self) -> Iterator[date]:
         """Days after which another principal bears interest, or none does."""

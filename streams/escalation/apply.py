@@ -11,6 +11,7 @@ from schemas import billing, instructions, topics
 from streams.escalation import (
     attention,
     balance,
+    bookings,
     calls,
     case,
     confirmation,
@@ -64,6 +65,7 @@ class Outcome(NamedTuple):
 
 
 def _outcome(turn: Turn, refused: tuple[str, str] | None = None) -> Outcome:
+    bookings.tell(turn)
     tell.status(turn)
     returned = tuple([(kept.original, reason, detail) for kept, reason, detail in turn.returned])
     return Outcome(turn.contract, tuple(turn.told), due_ms(turn), refused, returned)
@@ -249,6 +251,7 @@ def visit(shared: Shared, key: str, contract: Contract, now_us: int) -> Outcome:
     """Apply a tick. If it touches nothing, the contract stays the same object."""
     turn = Turn(shared, key, contract, max(contract.clock_us, now_us), TICK)
     steps.tick(turn, now_us)
+    bookings.tell(turn)
     if forgetting.is_over(turn):
         return Outcome(None, (*turn.told, forgetting.tombstone(turn)), None)
     tell.status(turn)

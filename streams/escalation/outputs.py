@@ -27,6 +27,7 @@ RECALL = "case.recall"
 REPORT_PAYMENT = "case.report_payment"
 SEND_MESSAGE = "case.send_message"
 ANSWER = "case.answer"
+BOOKING = "booking.recorded"
 
 KINDS = (
     HISTORY,
@@ -47,6 +48,7 @@ KINDS = (
     REFRESH,
     MONITOR,
     ANSWER,
+    BOOKING,
 )
 """Their order is that of the counters in a state: new kinds are added at the end."""
 _PLACES = {kind: place for place, kind in enumerate(KINDS)}
@@ -70,6 +72,7 @@ TOPICS = {
     REPORT_PAYMENT: topics.COMMANDS,
     SEND_MESSAGE: topics.COMMANDS,
     ANSWER: topics.COMMANDS,
+    BOOKING: topics.BOOKINGS,
 }
 
 

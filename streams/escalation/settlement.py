@@ -23,6 +23,8 @@ from streams.escalation.state import Case, Fixed, Reminder
 _BY_DAY_KIND_AND_ID = attrgetter("day", "kind", "id")
 CLOSE, AGENCY_PAYMENT, CREDIT_NOTE, PAYMENT = "case.closed", "case.payment_received", "credit_note.issued", "payment.received"
 """Kinds of money. Within a day they settle in this order, that of their names."""
+COLLECTED = (AGENCY_PAYMENT, CLOSE)
+"""Kinds of money that an agency collected."""
 
 OWN_ERROR = frozenset({"AM05", "MD02", "FF01", "FF05", "BE05", "CNOR", "DNOR", "AG02"})
 """Return codes of the class "our own error" (`domain.md` 7)."""
@@ -264,17 +266,18 @@ def _put_aside(ledger: Ledger, accounts: dict[str, Account], until: date | None,
             if (account := accounts.get(portion.invoice_id)) is None:  # the books of a day before it was issued
                 exceeding += fixed
                 continue
-            taken = account.take_principal(portion.principal)
+            principal = account.take_principal(portion.principal)
             if growth is not None:
-                growth.set_aside(portion.invoice_id, aside.day, taken)
+                growth.set_aside(portion.invoice_id, aside.day, principal)
                 yield Money(aside.day, aside.kind, aside.id, portion.interest, (), portion.invoice_id, aside.written_off)
                 fixed -= portion.interest
-            taken += account.take_costs(portion.costs, aside.day)
-            exceeding += fixed - taken
+            costs = account.take_costs(portion.costs, aside.day)
+            exceeding += fixed - principal - costs
             if aside.written_off:
-                account.written_off += taken
+                account.forgive(principal, costs)
             else:
-                account.settled += taken
+                account.settled += principal + costs
+                account.note_agency(principal, costs)
         if exceeding and not aside.written_off:
             yield Money(aside.day, CLOSE, aside.id, exceeding)
 
@@ -413,6 +416,7 @@ def _apply_money(ledger: Ledger, result: Books, until: date | None, before: str 
 
 
 def _settle(ledger: Ledger, result: Books, ordered: Sequence[Account], money: Money, pool: list[Money]) -> None:
+    standing = _standing(ordered) if money.kind in COLLECTED and not money.written_off else None
     left = money.amount
     if money.interest_of is not None:
         taken = _settle_fixed_interest(result.accounts[money.interest_of], money)
@@ -429,12 +433,25 @@ def _settle(ledger: Ledger, result: Books, ordered: Sequence[Account], money: Mo
     if left:
         pool.append(structs.replace(money, amount=left))
         result.left_over = True
+    if standing is not None:
+        _note_agency(ordered, standing)
+
+
+def _standing(ordered: Sequence[Account]) -> Sequence[tuple[int, int, int]]:
+    return [(account.open, account.costs_open, account.interest) for account in ordered]
+
+
+def _note_agency(ordered: Sequence[Account], before: Sequence[tuple[int, int, int]]) -> None:
+    """Note what an agency's money settled; `before` is how they stood without it."""
+    for account, (principal, costs, interest) in zip(ordered, before, strict=True):
+        if (account.open, account.costs_open, account.interest) != (principal, costs, interest):
+            account.note_agency(principal - account.open, costs - account.costs_open, interest - account.interest)
 
 
 def _settle_fixed_interest(account: Account, money: Money) -> int:
     taken = account.take_interest(money.amount)
     if money.written_off:
-        account.written_off += taken
+        account.forgive(interest=taken)
     else:
         account.settled += taken
     return taken
@@ -445,7 +462,10 @@ def _settle_from(pool: list[Money], result: Books, ordered: Sequence[Account], d
     is nothing else that becomes owed but costs, and interest on what was written off later.)"""
     for place, money in enumerate(pool):
         if money.amount:
+            standing = _standing(ordered) if money.kind in COLLECTED else None
             taken = _spread(result, ordered, money, money.amount, day, principal_first)
+            if standing is not None:
+                _note_agency(ordered, standing)
             pool[place] = structs.replace(money, amount=money.amount - taken)
 
 

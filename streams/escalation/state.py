@@ -16,7 +16,7 @@ from streams.escalation.facts import Facts, Portion
 STATE_VERSION = 2
 """Schema version of the encoded states and settings: raised by each release that changed these structs. They only grow at their ends, so
 that what the version before wrote is read with the defaults of what it did not know."""
-RULES = 7
+RULES = 8
 """Number of the rules, raised by any change that alters outputs: journal and audit know by it which code decided."""
 
 RECEIVABLES_MAX = 1_000
@@ -155,6 +155,13 @@ class Change(Kept, frozen=True):
     level: int
 
 
+class Booked(Kept, frozen=True):
+    """What accounting was told of one receivable, in all: minor units, in the order of `bookings.TOTALS`."""
+
+    invoice_id: str
+    totals: tuple[int, ...]
+
+
 class Binding(Kept, frozen=True):
     """The version of a policy with which the cycle goes on."""
 
@@ -239,6 +246,8 @@ class Contract(Kept, frozen=True):
     balance: Stated | None = None
     heard_us: int = 0
     """The largest `time` of an event; the clock also goes on with ticks."""
+    booked: tuple[Booked, ...] = ()
+    """What accounting was told, of receivables of which it is not nothing."""
 
     @property
     def case(self) -> Case | None:

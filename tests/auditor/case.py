@@ -15,6 +15,7 @@ from tests.auditor import (
     agency,
     balance,
     beside,
+    bookings,
     climb,
     configuring,
     days,
@@ -79,6 +80,7 @@ class Contract:
         self.calling: beside.Calling | None = None
         self.reset_on: date | None = None
         self.reset_policy: Policy | None = None
+        self.booked: dict[bookings.Entry, int] = {}
         self._worked_out_for: object = None
         self._last_worked_out: tuple[dict[str, Receivable], list[Hold], money.Books, list[plans.Plan]]
 
@@ -153,21 +155,21 @@ class Contract:
             self.clock = event.time if not self.known else max(before, event.time)
             if self.known and (topic in EVALUATED_FIRST or isinstance(event, billing.PaymentReceived)):
                 self.evaluate(self.today(), event.id, _by(event))
-                touched = self._write_status(self.today(), only_ask=True) or self.out.given() != given
+                touched = self._write_status(self.today(), event.id, only_ask=True) or self.out.given() != given
             status_before = self.status
             self._check_at_the_door(same, event)
             dropped = self._apply(topic, event)
         except Refused as refusal:
             self.clock = self.clock if touched else before
             if touched:
-                self._write_status(self.today())
+                self._write_status(self.today(), event.id)
             self.poisoned(topic, event.id, event.source)
             return [(topic, event.id, str(refusal))]
         if isinstance(event, billing.PaymentReceived):
             beside.confirm(self, event, status_before)
         self.evaluate(self.today(), event.id, _by(event))
         beside.signals_off(self, self.view(self.today()))
-        self._write_status(self.today())
+        self._write_status(self.today(), event.id)
         return dropped
 
     def poisoned(self, topic: str, event_id: str, source: str | None = None) -> None:
@@ -179,7 +181,7 @@ class Contract:
         if "unapplied_event" not in self.attention.names:  # else nothing changes: a newer policy waits for an event that counts
             self.attention.raise_("unapplied_event")
             self.record(event_id, None)
-            self._write_status(self.today())
+            self._write_status(self.today(), event_id)
 
     def tick(self, now: datetime) -> bool:
         """Apply a tick: statuses, then at most one step. Without a change it leaves no trace. Says whether the contract is forgotten."""
@@ -190,7 +192,7 @@ class Contract:
         if self.local(now) == day:  # one behind the contract's day decides nothing else
             climb.take_step(self, now, day)
             beside.after_tick(self, now, day)
-        if not self._write_status(day) and self.out.given() == given:
+        if not self._write_status(day, "tick") and self.out.given() == given:
             self.clock = before
         return self._forgotten(day)
 
@@ -387,13 +389,14 @@ class Contract:
         """One case-history record for each change of (status, dunning_level, attention)."""
         self.out.add_history(self, cause, by, self.cycle if cycle is None else cycle)
 
-    def _write_status(self, day: date, only_ask: bool = False) -> bool:
-        """Write case-status if a field changed; says whether one did."""
+    def _write_status(self, day: date, cause: str, only_ask: bool = False) -> bool:
+        """Write what accounting books, and case-status if a field changed; says whether anything did."""
+        booked = bookings.write(self, self.view(day), cause, only_ask)
         data = outputs.status(self, self.view(day))
         changed = self.out.status is None or self.out.status["data"] != data
         if changed and not only_ask:
             self.out.write_status(self, data)
-        return changed
+        return changed or booked
 
 
 def _by(event: Any) -> str | None:

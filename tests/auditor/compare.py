@@ -18,17 +18,23 @@ from tests.auditor.auditor import Auditor
 
 Line: TypeAlias = dict[str, Any]
 
-KINDS = {topics.CASE_HISTORY: "case-history", topics.NOTICES: "notices", topics.COMMANDS: "commands"}
+KINDS = {
+    topics.CASE_HISTORY: "case-history",
+    topics.NOTICES: "notices",
+    topics.COMMANDS: "commands",
+    topics.BOOKINGS: "bookings",
+}
+LISTED = (*KINDS.values(), "dead-letters")
 REASONS_FIXED = ("conflicting fact", "currency mismatch", "no open case")
 """Dead letters whose reason the rules name; of others only that they are dead letters is compared."""
 
 
 @dataclass
 class Told:
-    """What came out, by kind: case-status (the last per key), case-history, notices, commands, dead-letters; as JSON values."""
+    """What came out, by kind: case-status (the last per key), case-history, notices, commands, bookings, dead-letters; as JSON values."""
 
     status: dict[str, Any] = field(default_factory=dict)
-    lists: dict[str, list[Any]] = field(default_factory=lambda: {"case-history": [], "notices": [], "commands": [], "dead-letters": []})
+    lists: dict[str, list[Any]] = field(default_factory=lambda: {kind: [] for kind in LISTED})
 
 
 @dataclass(frozen=True)
@@ -56,7 +62,8 @@ def expected(lines: list[Line]) -> Told:
 
 def told_by(auditor: Auditor) -> Told:
     """What an auditor that has seen a life says of it; of a contract that was forgotten, no case-status."""
-    told = Told(lists={"case-history": [], "notices": [], "commands": [], "dead-letters": list(auditor.dead_letters)})
+    told = Told()
+    told.lists["dead-letters"] += auditor.dead_letters
     told.status = {contract.key: None for contract in auditor.forgotten}
     for contract in [*auditor.forgotten, *(contract for _, contract in sorted(auditor.contracts.items()))]:
         if contract.key in auditor.contracts:
@@ -64,6 +71,7 @@ def told_by(auditor: Auditor) -> Told:
         told.lists["case-history"] += to_jsonable_python(contract.out.history)
         told.lists["notices"] += to_jsonable_python(contract.out.notices)
         told.lists["commands"] += to_jsonable_python(contract.out.commands)
+        told.lists["bookings"] += to_jsonable_python(contract.out.bookings)
     return told
 
 
@@ -162,7 +170,7 @@ def actual(lines: list[Line], processor: Any) -> Told:
 
 def difference(want: Told, got: Told) -> Difference | None:
     """The first difference in the fields that the auditor knows."""
-    for kind in ("case-history", "commands", "notices", "dead-letters"):
+    for kind in ("case-history", "commands", "notices", "bookings", "dead-letters"):
         for number, (one, other) in enumerate(zip(want.lists[kind], got.lists[kind], strict=False)):
             found = _differs(f"{kind} {number}", one, other)
             if found is not None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import date, datetime
@@ -13,6 +14,8 @@ from tests.auditor.days import NEVER, OWN_ERROR, Hold
 from tests.auditor.facts import Fact, Facts, Receivable, failed, receivables, reversed_chargebacks, valid_credit_notes, worth
 
 Component: TypeAlias = Literal["costs", "principal"]
+WRITE_OFF, CLOSE, AGENCY_PAYMENT = "write-off", "close", "agency"
+"""Who settles, other than the debtor: the first word of the payer's key."""
 
 
 @dataclass(frozen=True)
@@ -113,6 +116,9 @@ class Books:
     credits: list[tuple[str, int]] = field(default_factory=list)
     settled: dict[str, dict[str, int]] = field(default_factory=dict)
     written_off: int = 0
+    payer: str = ""
+    by_component: Counter[tuple[str, str, str]] = field(default_factory=Counter)
+    """What was settled, by who settled it (`payer` while it does), receivable and component."""
 
     @property
     def credit(self) -> int:
@@ -125,6 +131,10 @@ class Books:
         """All that is open on a receivable: principal and costs; of one that is not known, nothing."""
         return self.principal[invoice_id] + self.open_costs(invoice_id) if invoice_id in self.principal else 0
 
+    def charged(self, invoice_id: str) -> int:
+        """All costs that are owed on a receivable, settled or not."""
+        return sum(_cost(entry).amount for entry in self.costs[invoice_id])
+
     def pay_costs(self, invoice_id: str, budget: int, day: date) -> int:
         paid = 0
         for entry in self.costs[invoice_id]:
@@ -132,11 +142,13 @@ class Books:
                 part = min(budget - paid, _left(entry))
                 entry[1] = _left(entry) - part
                 paid += part
+        self.by_component[(self.payer, invoice_id, "costs")] += paid
         return paid
 
     def pay_principal(self, invoice_id: str, budget: int) -> int:
         part = min(budget, self.principal[invoice_id])
         self.principal[invoice_id] -= part
+        self.by_component[(self.payer, invoice_id, "principal")] += part
         return part
 
     def pay(self, invoice_id: str, budget: int, day: date) -> int:
@@ -195,7 +207,7 @@ def _agency_sources(facts: Facts, decided: Decided) -> list[Source]:
     found = []
     for payment, amount in agency_worths(decided):
         case = tuple((invoice_id, None) for invoice_id in order if invoice_id in payment.case)
-        key = f"agency {payment.handover_id} {payment.payment_id}"
+        key = f"{AGENCY_PAYMENT} {payment.handover_id} {payment.payment_id}"
         found.append(Source(payment.dated, 1, payment.payment_id, key, amount, case))
     return found
 
@@ -240,7 +252,7 @@ def fold(facts: Facts, decided: Decided, costs: Iterable[Cost], principal_first:
     money = [source for source in sources(facts, decided) if source.dated <= until]
     days = sorted({source.dated for source in money} | {cost.dated for cost in dated_costs} | set(excess))
     for day in days:
-        books.credits.append(("close", excess.get(day, 0)))
+        books.credits.append((CLOSE, excess.get(day, 0)))
         _spread_credit(books, day)
         for source in money:
             if source.dated == day:
@@ -252,6 +264,7 @@ def fold(facts: Facts, decided: Decided, costs: Iterable[Cost], principal_first:
 
 def _write_off(books: Books, facts: Facts, decided: Decided, until: date) -> None:
     """What was written off is no longer owed, whoever pays when."""
+    books.payer = WRITE_OFF
     for one in decided.write_offs:
         if one.dated <= until and one.invoice_id in books.principal and in_force(facts, one):
             books.written_off += books.pay_principal(one.invoice_id, one.principal)
@@ -262,6 +275,7 @@ def _write_off(books: Books, facts: Facts, decided: Decided, until: date) -> Non
 def _close(books: Books, decided: Decided, until: date) -> dict[date, int]:
     """What a close settled is settled, whoever pays when. Returns, by day, what exceeds principal or costs that are no longer owed."""
     excess: dict[date, int] = {}
+    books.payer = CLOSE
     for close in decided.closes:
         for invoice_id, component, amount in close.parts if close.dated <= until else ():
             if invoice_id not in books.principal:
@@ -275,6 +289,7 @@ def _close(books: Books, decided: Decided, until: date) -> dict[date, int]:
 def _settle(books: Books, source: Source) -> None:
     shares = books.settled.setdefault(source.key, {})
     left = source.amount
+    books.payer = source.key
     for invoice_id, limit in source.designated:
         if invoice_id in books.receivables:
             part = books.pay(invoice_id, left if limit is None else min(left, limit), source.dated)
@@ -286,11 +301,11 @@ def _settle(books: Books, source: Source) -> None:
 
 def _spread_credit(books: Books, day: date) -> None:
     """What is left of a source settles whatever else is or becomes owed; what came first goes first."""
-    books.credits = [
-        (key, left)
-        for key, amount in books.credits
-        if (left := _settle_in_order(books, amount, day, books.settled.setdefault(key, {}))) > 0
-    ]
+    credits, books.credits = books.credits, []
+    for key, amount in credits:
+        books.payer = key
+        left = _settle_in_order(books, amount, day, books.settled.setdefault(key, {}))
+        books.credits += [(key, left)] if left > 0 else []
 
 
 def _settle_in_order(books: Books, budget: int, day: date, shares: dict[str, int]) -> int:

@@ -28,6 +28,7 @@ class Outputs:
         self.history: list[Record] = []
         self.notices: list[Record] = []
         self.commands: list[Record] = []
+        self.bookings: list[Record] = []
         self.status: Record | None = None
         self.version = 0
         self._ordinals: Counter[tuple[int, str]] = Counter()
@@ -49,6 +50,9 @@ class Outputs:
 
     def add_command(self, contract: Contract, kind: str, data: Record) -> None:
         self.commands.append(self._envelope(contract, kind, data))
+
+    def add_booking(self, contract: Contract, data: Record) -> None:
+        self.bookings.append(self._envelope(contract, "booking.recorded", data))
 
     def add_history(self, contract: Contract, cause: str, by: str | None, cycle: int) -> None:
         """One record for each change of (status, dunning_level, attention)."""

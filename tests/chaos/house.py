@@ -33,7 +33,7 @@ COMMAND_WITHIN_S = 120.0
 DRAIN_WITHIN_S = 180.0
 BY_ARRIVAL = frozenset({"version", "changed_at", "last_changes"})
 """Fields of case-status that tell when and how often a status changed."""
-COMPARED = (topics.CASE_HISTORY, topics.NOTICES, topics.COMMANDS)
+COMPARED = (topics.CASE_HISTORY, topics.NOTICES, topics.COMMANDS, topics.BOOKINGS)
 """Topics of which every record counts; of case-status the last of each key."""
 
 ByKey = dict[str, list[Any]]

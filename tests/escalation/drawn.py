@@ -6,9 +6,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from streams.escalation.settlement import net_agency_payments, net_payments
+from streams.escalation.settlement import Books, net_agency_payments, net_payments
 from streams.escalation.turn import Turn
-from tests.escalation.harness import World, world
+from tests.escalation.harness import Out, World, world
 
 FIRST, LAST = date(2026, 1, 1), date(2026, 4, 30)
 SPAN = (LAST - FIRST).days
@@ -214,3 +214,35 @@ def conserved(one: World) -> None:
         assert min(account.open, account.costs_open, account.settled, account.written_off) >= 0
         charged = account.open + account.costs_open + account.settled + account.written_off
         assert charged >= account.principal
+    booked_as_told(one, books, came)
+
+
+def booked_as_told(one: World, books: Books, came: int) -> None:
+    """Section 7: what accounting knows itself and what was booked sum to what case-status says, to the cent. `came`: all money."""
+    rows, bookings = one.of("case_status.changed"), one.of("booking.recorded")
+    if not rows:
+        return
+    row = rows[-1].data
+    told = {line["invoice_id"]: line["open"] + line["costs"] for line in row["receivables"]}
+    by_agency = 0
+    for invoice_id, account in books.accounts.items():
+        sums = booked(bookings, invoice_id)
+        claim = account.principal + sums["cost_charged"] + sums["cost_cancelled"] + sums["interest_settled"]
+        assert claim - sums["written_off"] - account.settled == told.get(invoice_id, 0)
+        assert 0 <= sums["agency_settled"] <= account.settled
+        by_agency += sums["agency_settled"]
+    everything = booked(bookings)
+    assert everything["written_off"] == row["written_off"]
+    charged = everything["cost_charged"] + everything["cost_cancelled"] + everything["interest_settled"]
+    principal = sum(account.principal for account in books.accounts.values())
+    paid = came - by_agency - row["credit"]
+    assert principal + charged - row["written_off"] - by_agency - paid == row["open_amount"] + row["costs"]
+
+
+def booked(bookings: Sequence[Out], invoice_id: str | None = None) -> dict[str, int]:
+    """The sums of the bookings by kind, of one receivable or of all."""
+    sums = {"cost_charged": 0, "cost_cancelled": 0, "interest_settled": 0, "written_off": 0, "agency_settled": 0}
+    for booking in bookings:
+        if invoice_id in (None, booking.data["invoice_id"]):
+            sums[booking.data["booking"]] += booking.data["amount"]
+    return sums

@@ -52,7 +52,7 @@ def test_the_outputs_are_written_as_files(tmp_path: Path) -> None:
     told = json.loads(result.stdout)
     assert (result.exit_code, told["events"], told["ticks"], told["status"]) == (0, 2, 32, {"Reminded": 2})
     written = {path.stem: [json.loads(line) for line in path.read_text().splitlines()] for path in (tmp_path / "out").iterdir()}
-    assert set(written) == {"case-status", "case-history", "debtor.notices", "collection.commands", "dead-letters"}
+    assert set(written) == {"case-status", "case-history", "debtor.notices", "collection.commands", "receivable.bookings", "dead-letters"}
     assert [line["key"] for line in written["case-status"]] == ["acme/C-1", "acme/C-2"]
     assert [line["value"]["type"] for line in written["debtor.notices"]] == ["notice.reminder", "notice.ladder_ended"] * 2
 
