@@ -18,6 +18,7 @@ from connectors.delivery.accounts import Accounts
 from connectors.delivery.agency import AccountConfig, OpenAgency
 from connectors.delivery.calendar import Calendar
 from connectors.delivery.debtors import Debtors
+from connectors.delivery.erasing import Erasing
 from connectors.delivery.errors import AgencyError
 from connectors.delivery.metrics import Metrics
 from connectors.delivery.owner import AccountOwner, Pace
@@ -117,10 +118,16 @@ class Connector:
 
     async def _informed(self, cluster: Cluster) -> None:
         config = self.config
-        debtors = Debtors(config.connection, self._client_id, await cluster.partitions(topics.DEBTORS))
+        erasing = Erasing(self._holds)
+        debtors = Debtors(config.connection, self._client_id, await cluster.partitions(topics.DEBTORS), erasing.took)
+
+        async def erased(contract: str) -> bool:
+            await debtors.caught_up()
+            return erasing.is_erased(contract)
+
         calendar = self._calendar = Calendar(cluster, self._day_moved)
         accounts = Accounts(cluster, self._given, config.keys, config.url_of, self._usable, self._stale.put_nowait)
-        texts = Texts(config.connection, cluster, config.keys)
+        texts = Texts(config.connection, cluster, config.keys, erased)
         await debtors.start()
         try:
             await calendar.start()
@@ -130,6 +137,7 @@ class Connector:
                 following = [tasks.create_task(each) for each in (debtors.run(), calendar.run(), accounts.run(), self._reopen_stale())]
                 await debtors.caught_up()
                 self._debtors_read = True
+                following.append(tasks.create_task(erasing.run(texts)))
                 await self._take_part()
                 for task in following:
                     task.cancel()
@@ -254,6 +262,10 @@ class Connector:
             await asyncio.gather(task, return_exceptions=True)
         if self._still(number, task):
             self._take(number)
+
+    def _holds(self, contract: str) -> bool:
+        """Whether the contract's partition number is ours now; any other number it may have is another connector's."""
+        return self._around is not None and partition_of(contract.encode(), self._around.partitions) in self._held
 
     def _still(self, number: int, task: asyncio.Task[None]) -> bool:
         """Whether the number is ours by this task: it may have been given up, or everything is being stopped."""

@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Mapping
-from typing import Final
+from typing import Final, Protocol
 
 import aiokafka.errors as kafka_errors
 from aiokafka import AIOKafkaConsumer
@@ -41,10 +41,21 @@ class DebtorUnreadable(DebtorMissing):
     reason = "debtor_unreadable"
 
 
-class Debtors:
-    """`start` before use, `run` as a task beside it, `stop` afterwards."""
+class Took(Protocol):
+    """Who is told of each record: a debtor was described, or erased."""
 
-    def __init__(self, connection: Connection, client_id: str, partitions: int) -> None:
+    def __call__(self, contract: str, *, described: bool) -> None: ...
+
+
+def _tell_nobody(contract: str, *, described: bool) -> None:
+    """Nobody asked."""
+
+
+class Debtors:
+    """`start` before use, `run` as a task beside it, `stop` afterwards. `took` is told each record, by contract, in its order."""
+
+    def __init__(self, connection: Connection, client_id: str, partitions: int, took: Took = _tell_nobody) -> None:
+        self._took = took
         self._options = {**connection.options(client_id), "enable_auto_commit": False, "isolation_level": "read_committed"}
         self._consumer = self._reader()
         # On a connection of its own: a question would wait behind the reader's long poll, half a second a look-up.
@@ -159,6 +170,7 @@ class Debtors:
             self._moved.notify_all()
 
     def _take(self, key: bytes, value: bytes | None, headers: codec.HeaderList) -> None:
+        self._took(key.decode(errors="replace"), described=value is not None)
         if value is None:
             self._known.pop(key, None)
         else:

@@ -23,7 +23,7 @@ from connectors.delivery.agency import (
 )
 from connectors.delivery.errors import Refused, TextSealed, Unavailable
 from connectors.delivery.sealing import SealBroken
-from connectors.delivery.texts import Texts, TextTooLong
+from connectors.delivery.texts import DebtorErased, Texts, TextTooLong
 from schemas.fields import TEXT_MAX_LENGTH, is_sealed
 from streams.engine.errors import EngineError
 
@@ -99,6 +99,9 @@ class Discreet:
             if isinstance(what, MessageReceived):
                 return replace(change, what=replace(what, text=text))
             return replace(change, what=replace(what, text=text, options=await self._options(contract, what)))
+        except DebtorErased:
+            log.info("a text about %s is not kept: its debtor was erased", contract)
+            return replace(change, what=_kept("debtor_erased", change))
         except TextTooLong as error:
             log.error("a text about %s can't be kept: %s; the agency still has it", contract, error)
             return replace(change, what=_kept("text", change))

@@ -4,7 +4,8 @@ The keys stand on `debtor.keys` (`contract_keys.py`), each sealed with the key t
 first text; of two that make one at the same time only one succeeds, and the other one uses it.
 """
 
-from collections.abc import Mapping
+from collections.abc import Awaitable, Callable, Mapping
+from typing import TypeAlias
 
 from connectors.delivery.contract_keys import ContractKeys, key_place
 from connectors.delivery.sealing import Key, Keys, SealBroken, key_id
@@ -16,18 +17,32 @@ class TextTooLong(SealBroken):
     """A text is longer than one may be; the message repeats nothing of it."""
 
 
+class DebtorErased(SealBroken):
+    """The contract's debtor was erased: nothing more is kept about them."""
+
+
+Erased: TypeAlias = Callable[[str], Awaitable[bool]]
+"""Whether a contract's debtor is erased now."""
+
+
+async def _not_asked(contract: str) -> bool:
+    return False
+
+
 class Texts:
-    """Seals and opens texts. `keys` seal the contracts' keys; without any nothing can be sealed. `stop` after use.
+    """Seals and opens texts. `keys` seal the contracts' keys; without any nothing can be sealed. `erased` is asked before a contract gets a
+    key. `stop` after use.
 
     Keys are read from the topic when they are asked for, up to its end then: one that was taken away does not open any more.
     """
 
-    def __init__(self, connection: Connection, cluster: Cluster, keys: Keys) -> None:
+    def __init__(self, connection: Connection, cluster: Cluster, keys: Keys, erased: Erased = _not_asked) -> None:
+        self._erased = erased
         self._keys = keys
         self._contracts = ContractKeys(connection, cluster)
 
     async def seal(self, contract: str, text: str) -> str:
-        """`text` sealed for the contract (`<tenant>/<contract>`). Raises TextTooLong, SealBroken, EngineError."""
+        """`text` sealed for the contract (`<tenant>/<contract>`). Raises TextTooLong, DebtorErased, SealBroken, EngineError."""
         if len(text) > TEXT_MAX_LENGTH:
             raise TextTooLong(f"it has {len(text)} characters, a text has at most {TEXT_MAX_LENGTH}")
         key = await self._key(contract) or await self._made(contract)
@@ -61,6 +76,8 @@ class Texts:
         return None if sealed is None else self._opened(contract, sealed)
 
     async def _made(self, contract: str) -> Key:
+        if await self._erased(contract):
+            raise DebtorErased(f"the debtor of {contract} was erased")
         name, made = contract.encode(), self._keys.seal(Key.new().raw, key_place(contract))
         await self._contracts.change(await self._contracts.partition(contract), lambda known: {} if name in known else {name: made})
         key = await self._key(contract)

@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import httpx
@@ -85,6 +85,51 @@ async def test_what_was_erased_is_not_sent_and_a_person_is_told(tenant: Tenant, 
     assert (await tenant.replies())[-1].data.reason == "text_unreadable"
     [case] = (await direct.get("/cases")).json()["cases"]
     assert case["received"] == {}
+
+
+async def test_who_erases_a_debtor_erases_what_was_written_about_them(tenant: Tenant, direct: httpx.AsyncClient) -> None:
+    """On both sides, also while no connector ran; what the agency writes later is not kept; who is described anew has new texts."""
+    keys = Keys([Key.new()])
+    await direct.post(
+        "/script", json={"story": [{"day": 1, "message": WORDS}, {"day": 5, "message": WORDS}, {"day": 6, "status": "Accepted"}]}
+    )
+    contracts = [contract_key(tenant.name, name) for name in ("C-1", "C-2", "C-3")]
+    async with texts_of(tenant.bootstrap, keys) as texts:
+        sealed = [await texts.seal(contract, WORDS) for contract in contracts]
+
+        def gone(contract: str, text: str) -> Callable[[], Awaitable[bool]]:
+            async def closed() -> bool:
+                try:
+                    await texts.open(contract, text)
+                except SealBroken:
+                    return True
+                return False
+
+            return closed
+
+        async with running(tenant, keys=keys) as connector:
+            for name in ("C-1", "C-2", "C-3"):
+                await tenant.submit(name)
+                await tenant.until_told(name, "case.passed")
+            await direct.post("/clock", json={"now": day(2).isoformat()})
+            await tenant.until_told("C-1", "case.passed", "case.message_received")
+            received = next(event.data.text for event in await tenant.replies() if event.subject == "C-1" and "received" in event.type)
+            await tenant.erase("C-1")
+            await eventually(gone(contracts[0], sealed[0]), "its key was taken away")
+            assert await gone(contracts[0], received)()
+            await direct.post("/clock", json={"now": day(7).isoformat()})
+            await tenant.until_told("C-1", "case.message_received", "case.accepted")  # the second message is not among them
+            await idle(connector)
+        await tenant.erase("C-2")
+        async with running(tenant, keys=keys):
+            await eventually(gone(contracts[1], sealed[1]), "what was erased meanwhile is")
+            assert await texts.open(contracts[2], sealed[2]) == WORDS
+            await tenant.describe("C-2")
+            anew = await texts.seal(contracts[1], WORDS)
+        async with running(tenant, keys=keys):
+            assert await texts.open(contracts[1], anew) == WORDS
+    kept = [json.loads(record.value or b"{}") for record in await read_all(tenant.bootstrap, topics.INBOX) if tenant_s(record.key, tenant)]
+    assert [each["why"] for each in kept if each["raw"]["reference"] == tenant.handover("C-1")] == ["debtor_erased"]
 
 
 async def test_without_a_key_nothing_is_kept_in_the_clear(tenant: Tenant, direct: httpx.AsyncClient) -> None:

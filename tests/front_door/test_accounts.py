@@ -70,12 +70,16 @@ class Run:
             self._env["MAHNLAUF_ENCRYPTION__OLD_KEY_FILE"] = str(self.folder / old)
 
     def __call__(self, *words: str, secret: str = "") -> "subprocess.CompletedProcess[str]":
-        command = [sys.executable, "-m", "mahnlauf", *words]
-        done = subprocess.run(
-            command, cwd=self.folder, env=self._env, input=secret + "\n", capture_output=True, text=True, check=False, timeout=100
-        )
+        done = self.aside(*words, secret=secret)
         self.said += [done.stdout, done.stderr, " ".join(words)]
         return done
+
+    def aside(self, *words: str, secret: str = "") -> "subprocess.CompletedProcess[str]":
+        """A call of what shows on purpose what nothing else may: what it says is not kept."""
+        command = [sys.executable, "-m", "mahnlauf", *words]
+        return subprocess.run(
+            command, cwd=self.folder, env=self._env, input=secret + "\n", capture_output=True, text=True, check=False, timeout=100
+        )
 
     def start(self, *words: str, until: str) -> None:
         """A process that goes on, once it has said `until`."""
@@ -143,6 +147,11 @@ async def test_an_account_from_adding_to_removing_and_nothing_tells_its_secret(r
     assert run("publish", words).returncode == 0
     [sent] = await read_all(own_kafka, INSTRUCTIONS)
     assert is_sealed(json.loads(sent.value or b"")["data"]["text"])
+
+    read = run.aside("texts", "acme/C-1")
+    assert (read.returncode, read.stdout) == (0, f"2026-01-05 09:00Z  written M1 by ann\n    {WORDS}\n"), read.stderr
+    assert json.loads(run.aside("texts", "acme/C-1", "--json").stdout)[0]["text"] == WORDS
+    assert run("texts", "acme/C-2").stderr == "nothing was written about acme/C-2\n"
 
     assert run("keys", "new", "second.key").returncode == 0
     run.key("second.key")
