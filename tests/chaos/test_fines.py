@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 
 from schemas import topics
-from tests.chaos.house import PARTITIONS, House, assert_clean, assert_same, by_key, said
+from tests.chaos.house import COMPARED, PARTITIONS, House, assert_clean, assert_same, by_key, said
 from tests.chaos.telling import tell
 from tests.replay.cases import FINES, needs_fines
 
@@ -19,7 +19,7 @@ time_zone: Europe/Rome
 minimum_open: {EUR: 100}
 steps:
   - {kind: remind, day: 5, level: 1}
-  - {kind: remind, day: 20, level: 2}
+  - {kind: remind, day: 20, level: 2, fee: {EUR: 250}}
   - {kind: hand_over, day: 40}
 """
 BEFORE = "2006-07-18T00:00:00Z"
@@ -37,13 +37,14 @@ def test_publish_and_drain_give_what_replay_gives(house: House) -> None:
     house.drain()
     house.run("replay", str(FINES), "--policy", str(policy), *DAYS, "--out", str(house.folder / "replayed"))
 
-    counts = {topic: _compared(house, topic) for topic in (topics.CASE_STATUS, topics.CASE_HISTORY, topics.NOTICES, topics.COMMANDS)}
+    counts = {topic: _compared(house, topic) for topic in (topics.CASE_STATUS, *COMPARED)}
     assert not (house.folder / "replayed" / "dead-letters.jsonl").read_bytes()
     verdict = house.audit()
     told = ", ".join(f"{count} {topic}" for topic, count in counts.items())
     tell(f"{sum(published['records'].values())} events and {published['ticks']} ticks; equal to the replay: {told}; {said(verdict)}")
     assert_clean(verdict)
     assert counts[topics.CASE_STATUS] == 2_000
+    assert counts[topics.BOOKINGS] > 0
 
 
 def _compared(house: House, topic: str) -> int:
