@@ -26,6 +26,9 @@ def sums(books: money.Books) -> dict[Entry, int]:
     found: dict[Entry, int] = {}
     for invoice_id in books.receivables:
         found[(invoice_id, "cost_charged", "costs")] = books.charged(invoice_id)
+        found[(invoice_id, "interest_settled", "interest")] = sum(
+            amount for (_, receivable, what), amount in books.by_component.items() if (receivable, what) == (invoice_id, "interest")
+        )
         for kind, payers in PAYERS.items():
             for component in COMPONENTS:
                 found[(invoice_id, kind, component)] = sum(

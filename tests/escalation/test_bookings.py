@@ -4,6 +4,7 @@ from typing import Any
 
 from hypothesis import given, note
 from hypothesis import strategies as st
+from msgspec.structs import replace
 
 from tests.escalation.drawn import Event, by_time, facts, holds, live, moments, publish
 from tests.escalation.harness import LADDER, Out, World, world
@@ -47,6 +48,15 @@ def test_a_fee_is_booked_when_its_step_is_taken() -> None:
     assert told(one.outs) == [("cost_charged", "R1", "costs", 250)]
     booking = one.of("booking.recorded")[0]
     assert (booking.data["dated"], booking.data["cause"]) == ("2026-02-02", "tick")
+
+
+def test_what_was_charged_before_anybody_was_told_is_booked_with_the_next_event() -> None:
+    """A state of the release before, which knew of no bookings."""
+    one = with_fee()
+    assert one.state is not None
+    one.state = replace(one.state, booked=())
+    assert told(one.event("hold.placed", "2026-02-04", id="later", hold_id="H1", kind="manual")) == [("cost_charged", "R1", "costs", 250)]
+    assert one.of("booking.recorded")[-1].data["cause"] == "later"
 
 
 def test_a_fee_that_falls_is_booked_back_on_the_day_on_which_that_became_known() -> None:
