@@ -6,7 +6,9 @@ from typing import Final
 from connectors.agencies.atriga.client import Atriga
 from connectors.agencies.atriga.webhook import verify as atriga
 from connectors.agencies.debitura.client import Debitura
+from connectors.agencies.debitura.webhook import verify as debitura
 from connectors.agencies.paywise.client import Paywise
+from connectors.agencies.paywise.webhook import verify as paywise
 from connectors.delivery.agency import OpenAgency
 from connectors.delivery.webhook import Webhook
 
@@ -15,5 +17,5 @@ AGENCIES: Final[Mapping[str, OpenAgency]] = {"atriga": Atriga, "debitura": Debit
 SANDBOX_PATHS: Final[Mapping[str, str]] = {"debitura": "/debitura", "paywise": "/paywise"}
 """Where an agency stands in `connectors/sandbox/`; one that is not named here stands at its root."""
 
-WEBHOOKS: Final[Mapping[str, Webhook]] = {"atriga": atriga}
+WEBHOOKS: Final[Mapping[str, Webhook]] = {"atriga": atriga, "debitura": debitura, "paywise": paywise}
 """How each agency that tells by webhook signs."""

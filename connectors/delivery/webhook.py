@@ -21,6 +21,8 @@ KIND: Final = "mahnlauf-kind"
 WEBHOOK: Final = b"webhook"
 CASE_ID_MAX: Final = 200
 """Characters; as any id of the contract."""
+DELIVERY_ID_MAX: Final = 200
+"""Characters; they are remembered by the hundred thousand."""
 
 
 class NotGenuine(Exception):
@@ -59,6 +61,11 @@ def signed_at(header: str, secret: bytes, body: bytes, now_s: float, window_s: f
         raise NotGenuine("signature_wrong")
     if abs(now_s - int(times[0])) > window_s:
         raise NotGenuine("outside_window")
+
+
+def is_text(value: object, longest: int) -> bool:
+    """Whether an id of a delivery's body is one."""
+    return isinstance(value, str) and 1 <= len(value) <= longest
 
 
 def kept(source: str, key: str, delivery: Delivery, body: bytes, keys: Keys) -> bytes:

@@ -4,6 +4,7 @@ A check looks at what the agency shows of the case, by its own pages, and at wha
 has not, or denies one it has, fails it.
 """
 
+import base64
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, replace
 from datetime import date
@@ -30,9 +31,10 @@ from connectors.delivery.agency import (
     Writing,
 )
 from connectors.delivery.errors import CaseEnded, CredentialsRefused, Refused
-from connectors.delivery.webhook import NotGenuine
+from connectors.delivery.webhook import Delivery, NotGenuine
 from connectors.sandbox.app import Sandbox
 from tests.connectors.conftest import MakeSubmission
+from tests.connectors.signing import AHEAD_S, SECRET, SIGNATURE, WINDOW_S, Signed, signed, signed_body
 
 BEGINNING = "2026-03-01T12:00:00Z"
 LATER = "2026-03-10T12:00:00Z"
@@ -201,9 +203,33 @@ async def _questions(stage: Stage, can: bool) -> None:
 async def _webhook(stage: Stage, can: bool) -> None:
     verify = WEBHOOKS.get(stage.account.agency)
     assert (verify is not None) == can, "a webhook is verified, or is not, against what is declared"
-    if verify is not None:
-        with pytest.raises(NotGenuine):
-            verify("s3cret", {}, b"{}", 0.0)
+    if verify is None:
+        return
+    agency, now = stage.account.agency, 1_800_000_000
+    case_id = await stage.handed_over()
+    genuine = signed(agency, "d-1", case_id, now)
+
+    def taken(one: Signed, at: float = now, secret: str = SECRET) -> Delivery:
+        return verify(secret, {name.lower(): value for name, value in one.headers.items()}, one.body, at)
+
+    def why_not(one: Signed, at: float = now, secret: str = SECRET) -> str:
+        with pytest.raises(NotGenuine) as told:
+            taken(one, at, secret)
+        return told.value.why
+
+    for late in (0.0, WINDOW_S[agency] - 1.0, 1.0 - AHEAD_S):
+        assert taken(genuine, now + late) == Delivery("d-1", case_id), "a genuine delivery is refused, or names another case"
+    assert (await stage.agency.view(taken(genuine).case_id or "")).reference == "h-1", "the case it names can't be asked for"
+    for away in (WINDOW_S[agency] + 1.0, -AHEAD_S - 1.0):
+        assert why_not(genuine, now + away) == "outside_window"
+    assert why_not(genuine, secret=base64.b64encode(b"another").decode()) == "signature_wrong"
+    assert why_not(replace(genuine, body=genuine.body + b" ")) == "signature_wrong"
+    assert why_not(replace(genuine, headers={})) == "signature_missing"
+    assert why_not(replace(genuine, headers={SIGNATURE[agency]: "ü"})) in ("signature_missing", "signature_wrong")
+    for body in (b"not json", b"[]", b"{}", b'{"id": 1}', b"\xff"):
+        assert why_not(signed_body(agency, body, now)) == "body_unreadable"
+    assert why_not(signed(agency, "d" * 201, case_id, now)) == "body_unreadable"
+    assert why_not(signed(agency, "d-1", "c" * 201, now)) == "body_unreadable"
 
 
 CHECKS: Final[Mapping[Ability, Check]] = {

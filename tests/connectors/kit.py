@@ -222,7 +222,7 @@ async def running(
 ) -> AsyncIterator[Connector]:
     """A connector in this process, ready, or only with its pages."""
     given = (tenant.account,) if accounts is None else accounts
-    config = ConnectorConfig(Connection(tenant.bootstrap), given, keys or Keys(), url_of=lambda _: tenant.sandbox.url, app=group, pace=pace)
+    config = ConnectorConfig(Connection(tenant.bootstrap), given, keys or Keys(), url_of=lambda _: tenant.account.url, app=group, pace=pace)
     hasty: dict[str, OpenAgency] = {"atriga": lambda account: agency(account, answer_s=answer_s)}
     connector = Connector(config, hasty if agencies is None else agencies)
     task = asyncio.create_task(connector.run())

@@ -4,7 +4,7 @@ import asyncio
 import hmac
 import json
 import time
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import replace
 from hashlib import sha256
@@ -15,7 +15,7 @@ import pytest
 
 from connectors.agencies.atriga.client import Atriga
 from connectors.agencies.atriga.webhook import verify
-from connectors.agencies.registry import WEBHOOKS
+from connectors.agencies.registry import AGENCIES, SANDBOX_PATHS, WEBHOOKS
 from connectors.delivery import accounts, receiver
 from connectors.delivery.owner import Pace
 from connectors.delivery.receiver import Receiver, ReceiverConfig
@@ -23,10 +23,12 @@ from connectors.delivery.sealing import Key, Keys
 from connectors.delivery.webhook import CASE_ID_MAX, Delivery, NotGenuine
 from schemas import topics
 from streams.engine.cluster import Connection
+from tests.connectors import signing
 from tests.connectors.kit import Tenant, day, idle, running
 from tests.engine.kit import eventually, read_all
 
-SIGNS = "webhook-s3cret"
+SIGNS = signing.SECRET
+PAYS = [{"day": 2, "percent": 100}, {"day": 3, "status": "SuccessfullyClosed", "reason": "PAID_IN_FULL"}]
 NOW = 1_800_000_000
 BODY = json.dumps({"id": "d-1", "case_number": "A00000001"}).encode()
 PATIENT = Pace(feed_interval_s=3600.0, again_s=0.2, closed_s=0.1)
@@ -80,11 +82,13 @@ class Sender:
 
     def __init__(self, http: httpx.AsyncClient, tenant: Tenant) -> None:
         self.http = http
-        self.path = f"/atriga/{tenant.name}/main"
+        self.agency = tenant.account.agency
+        self.path = f"/{self.agency}/{tenant.name}/main"
 
-    async def send(self, delivery: str, case_number: str, **more: Any) -> int:
-        body = json.dumps({"id": delivery, "case_number": case_number, **more}).encode()
-        return await self.post(body, signature(body, int(time.time())))
+    async def send(self, delivery: str, case: str, late_s: int = 0, headers: Mapping[str, str] | None = None, **more: Any) -> int:
+        """`late_s`: how long ago it was signed."""
+        one = signing.signed(self.agency, delivery, case, int(time.time()) - late_s, **more)
+        return (await self.http.post(self.path, content=one.body, headers={**one.headers, **(headers or {})})).status_code
 
     async def post(self, body: bytes, header: str, path: str | None = None) -> int:
         answer = await self.http.post(path or self.path, content=body, headers={"X-Atriga-Signature": header})
@@ -93,7 +97,7 @@ class Sender:
 
 @asynccontextmanager
 async def receiving(tenant: Tenant, keys: Keys) -> AsyncIterator[Sender]:
-    account = tenant.sealed(keys).model_copy(update={"secret": None})
+    account = tenant.sealed(keys).model_copy(update={"secret": None, "agency": tenant.account.agency})
     await tenant.configure(accounts.with_secrets(account, {accounts.CODE: "s3cret", accounts.WEBHOOK: SIGNS}, keys))
     stopped, listening = asyncio.Event(), asyncio.get_running_loop().create_future()
     receiver = Receiver(ReceiverConfig(Connection(tenant.bootstrap), keys), WEBHOOKS)
@@ -142,6 +146,40 @@ async def test_a_body_without_a_length_is_bounded_too(tenant: Tenant) -> None:
         answer = await sender.http.post(sender.path, content=endless())
         assert answer.status_code == 413
     assert await _stored(tenant) == []
+
+
+@pytest.mark.parametrize("agency", sorted(WEBHOOKS))
+async def test_every_agency_s_hint_is_taken_up_and_twice_late_or_out_of_order_does_no_harm(
+    tenant: Tenant, direct: httpx.AsyncClient, agency: str
+) -> None:
+    tenant.account = replace(tenant.account, agency=agency, url=tenant.sandbox.url + SANDBOX_PATHS.get(agency, ""))
+    await direct.post("/script", json={"story": [{"day": 1, "status": "Accepted"}, *PAYS]})
+    keys, name = Keys([Key.new()]), "Frau Pl4nted-Muster"
+    async with receiving(tenant, keys) as sender, running(tenant, keys=keys, pace=PATIENT, agencies=AGENCIES, accounts=()) as connector:
+        await tenant.submit("C-1")
+        await tenant.until_told("C-1", "case.passed")
+        [handed_over] = await tenant.replies()
+        case = handed_over.data.case_id
+        await direct.post("/clock", json={"now": day(1).isoformat()})
+        assert await sender.send("d-9", case, debtorName=name) == 200
+        await eventually(lambda: _told(tenant, "case.accepted"), "the acceptance was told")
+        await direct.post("/clock", json={"now": day(5).isoformat()})
+        assert await sender.send("d-8", case, signing.WINDOW_S[agency] + 10, debtorName=name) == 401
+        for delivery, late_s in (("d-2", 0), ("d-1", 200), ("d-2", 0), ("d-3", 0)):
+            assert await sender.send(delivery, case, late_s, debtorName=name) == 200
+        assert await sender.send("d-3", case, headers={"X-Debitura-Replay": "true"}) == 200
+        await eventually(lambda: _told(tenant, "case.closed"), "the end was told")
+        await idle(connector)
+        told_of = (await sender.http.get("/metrics")).text.splitlines()
+        known = [line for line in told_of if line.startswith("mahnlauf_webhooks_total") and 'outcome="known"' in line]
+    told = [event for event in await tenant.replies() if event.type != "case.phase_changed"]
+    assert sorted(event.type for event in told) == ["case.accepted", "case.closed", "case.passed", "case.payment_received"]
+    assert [line.rpartition(" ")[2] for line in known] == ["1.0" if agency == "debitura" else "2.0"]  # who orders one again gets it again
+    assert not [stored for stored in await _stored(tenant) if b"Pl4nted" in stored]
+
+
+async def _told(tenant: Tenant, event_type: str) -> bool:
+    return event_type in await tenant.told("C-1")
 
 
 @pytest.mark.parametrize("feed", [True, False])

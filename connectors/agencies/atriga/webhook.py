@@ -8,10 +8,9 @@ import json
 from collections.abc import Mapping
 from typing import Final
 
-from connectors.delivery.webhook import CASE_ID_MAX, Delivery, NotGenuine, signed_at
+from connectors.delivery.webhook import CASE_ID_MAX, DELIVERY_ID_MAX, Delivery, NotGenuine, is_text, signed_at
 
 WINDOW_S: Final = 300.0
-_ID_MAX: Final = 200
 
 
 def verify(secret: str, headers: Mapping[str, str], body: bytes, now_s: float) -> Delivery:
@@ -22,10 +21,6 @@ def verify(secret: str, headers: Mapping[str, str], body: bytes, now_s: float) -
         delivery_id, case_number = told["id"], told["case_number"]
     except (ValueError, KeyError, TypeError):
         raise NotGenuine("body_unreadable") from None
-    if not _is_text(delivery_id, _ID_MAX) or not _is_text(case_number, CASE_ID_MAX):
+    if not is_text(delivery_id, DELIVERY_ID_MAX) or not is_text(case_number, CASE_ID_MAX):
         raise NotGenuine("body_unreadable")
     return Delivery(delivery_id, case_number)
-
-
-def _is_text(value: object, longest: int) -> bool:
-    return isinstance(value, str) and 1 <= len(value) <= longest

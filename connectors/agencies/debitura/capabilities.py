@@ -11,5 +11,6 @@ CAPABILITIES = Capabilities(
         {"AUD", "BGN", "CAD", "CHF", "CZK", "DKK", "EUR", "GBP", "HUF", "NOK", "NZD", "PLN", "RON", "SEK", "SGD", "USD", "ZAR"}
     ),  # those with two decimal places that its partners collect in; its document names none
     tells=frozenset({"case.document_added"}),
+    webhook=True,
     requests_a_call=3,
 )

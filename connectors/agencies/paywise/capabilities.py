@@ -13,6 +13,7 @@ CAPABILITIES = Capabilities(
     feed=True,
     currencies=frozenset({"EUR"}),
     tells=frozenset({"case.document_added"}),
+    webhook=True,
     feed_tells_all=False,
     requests_a_call=8,
 )

@@ -54,7 +54,7 @@ def page_of(answer: Any) -> ChangePage:
     touched: list[str] = []
     unreadable: list[Mapping[str, Any]] = []
     for event in answer["results"]:
-        case = _case_of(event)
+        case = case_of(event)
         if case is not None:
             touched.append(case)
         elif not _is_elsewhere(event):
@@ -62,7 +62,8 @@ def page_of(answer: Any) -> ChangePage:
     return ChangePage((), str(answer["cursor"] or ""), bool(answer["next"]), tuple(unreadable), tuple(dict.fromkeys(touched)))
 
 
-def _case_of(event: Any) -> str | None:
+def case_of(event: Any) -> str | None:
+    """The case that an event of the feed or of a webhook names, as `view` takes it."""
     data = event.get("data") if isinstance(event, Mapping) else None
     if not isinstance(data, Mapping):
         return None
