@@ -130,8 +130,8 @@ def _count(name: str, replayed: Replayed) -> Measures:
     _count_payments(found, replayed, sent)
     for state in replayed.states.values():
         for reminder in state.reminders:
-            if reminder.fee and not reminder.skipped:
-                found.fees[state.currency or ""] += reminder.fee
+            if reminder.charged:
+                found.fees[state.currency or ""] += reminder.charged
     return found
 
 

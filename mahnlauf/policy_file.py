@@ -18,7 +18,6 @@ from mahnlauf.failures import BadInput
 from mahnlauf.yaml_lines import Document, Loc, Mistake
 from schemas.accounts import Creditor, TenantSettings
 from schemas.policy import Policy, Strict
-from streams.escalation import supported
 
 FILE_MAX_BYTES: Final = 256 * 1024
 """A policy is one event on Kafka, and an event has at most that (`schemas.codec`)."""
@@ -60,28 +59,19 @@ Model = TypeVar("Model", bound=BaseModel)
 
 
 def read_policy(path: Path) -> Policy:
-    """The policy in `path` (`escalation.md` 8). Raises WrongFile, also for what these rules don't support yet."""
+    """The policy in `path` (`escalation.md` 8). Raises WrongFile."""
     return read_policy_with_lines(path)[0]
 
 
 def read_policy_with_lines(path: Path) -> tuple[Policy, Document]:
     """As `read_policy`, and where in the file everything stands."""
-    policy, document = _read(path, Policy)
-    mistakes = [_not_yet(document, key) for key in supported.unsupported(policy)]
-    if mistakes:
-        raise _wrong(path, mistakes)
-    return policy, document
+    return _read(path, Policy)
 
 
 def read_tenant(path: Path) -> TenantSettings:
     """The tenant's settings in `path`: tenant, default_policy?, creditor?, time_zone?, calendar?. Raises WrongFile."""
     settings, _ = _read(path, _TenantFile)
     return TenantSettings.model_validate_json(settings.model_dump_json())
-
-
-def _not_yet(document: Document, key: str) -> Mistake:
-    loc = tuple(int(part) if part.isdecimal() else part for part in key.split("."))
-    return Mistake(document.line_of(loc), loc, f"{supported.NOT_SUPPORTED_YET}: leave it out until a later release")
 
 
 def _read(path: Path, model: type[Model]) -> tuple[Model, Document]:

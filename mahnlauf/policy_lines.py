@@ -11,7 +11,6 @@ from mahnlauf import lines
 from mahnlauf.configuration import apply_policy, withdraw_policy
 from schemas.policy import Policy
 from streams.engine.cluster import Connection
-from streams.escalation import supported
 
 
 class PolicyLineError(ValueError):
@@ -49,8 +48,6 @@ class PolicyLine:
         except ValidationError as error:
             first = error.errors(include_url=False)[0]
             raise PolicyLineError(f"value.{'.'.join(str(part) for part in first['loc'])}: {first['msg']}") from None
-        for key in supported.unsupported(content):
-            raise PolicyLineError(f"value.{key}: {supported.NOT_SUPPORTED_YET}: leave it out until a later release")
         if content.policy != name:
             raise PolicyLineError(f"the key names policy {name!r}, the value {content.policy!r}: they must be the same")
         return cls(tenant, name, content, at_ms)

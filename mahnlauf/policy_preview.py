@@ -179,8 +179,8 @@ def _look_ahead(group: Group, plan: Plan) -> Tally:
     for state in replayed.states.values():
         tally.bound += state.binding is not None and state.binding.policy == plan.policy.policy
         for reminder in state.reminders:
-            if reminder.day >= plan.first and not reminder.skipped and reminder.fee:
-                tally.fees[state.currency or ""] += reminder.fee
+            if reminder.fee_on >= plan.first and reminder.charged:
+                tally.fees[state.currency or ""] += reminder.charged
     return tally
 
 

@@ -7,6 +7,8 @@ then the fact; then what the agency must be told of it; then evaluate, and numbe
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
+from msgspec.structs import replace
+
 from schemas import billing, instructions, topics
 from streams.escalation import (
     attention,
@@ -256,5 +258,7 @@ def visit(shared: Shared, key: str, contract: Contract, now_us: int) -> Outcome:
         return Outcome(None, (*turn.told, forgetting.tombstone(turn)), None)
     tell.status(turn)
     if not turn.told:
-        return Outcome(contract, (), due_ms(turn))
+        # That a fee is never charged is decided once for ever, though nobody sees it: reopened later, the receivable must not bear it.
+        same = turn.contract.reminders is contract.reminders
+        return Outcome(contract if same else replace(contract, reminders=turn.contract.reminders), (), due_ms(turn))
     return Outcome(turn.contract, tuple(turn.told), due_ms(turn))

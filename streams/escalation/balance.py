@@ -36,7 +36,7 @@ def open_on(turn: Turn, day: date) -> int:
     then = replace(
         ledger,
         facts=_until(ledger.facts, day, turn.local_day),
-        reminders=tuple(reminder for reminder in ledger.reminders if reminder.day <= day),
+        reminders=tuple(reminder for reminder in ledger.reminders if reminder.fee_on <= day),
         fixed=tuple(fixed for fixed in ledger.fixed if fixed.day <= day),
     )
     return sum(account.open for account in settlement.books(then).accounts.values())

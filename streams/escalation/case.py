@@ -7,7 +7,7 @@ from msgspec.structs import replace
 from schemas.ids import handover_id
 from schemas.instructions import HandoverOrderedData, MessageWrittenData, QuestionAnsweredData
 from schemas.policy import HandOver, Remind
-from streams.escalation import attention, placement, statuses, tell
+from streams.escalation import attention, breathing_space, placement, statuses, tell
 from streams.escalation.evaluate import evaluate, move
 from streams.escalation.ladder import NextStep
 from streams.escalation.settlement import PAYMENT, Books
@@ -49,7 +49,9 @@ def hand_over(turn: Turn, invoice_ids: Sequence[str], to: str, level: int, rung:
         handed_over_on=turn.day,
         reported=known_parts(turn.books, invoice_ids),
     )
+    overdue = [position.invoice_id for position in turn.view.overdue]
     move(turn, trigger, level)
+    breathing_space.begin(turn, "hand_over", (*overdue, *invoice_ids))
     begin(turn, opened, rung)
     evaluate(turn)
     tell.submit(turn, opened)

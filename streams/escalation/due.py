@@ -4,7 +4,7 @@ by what a clock change of the zone leaves open. A tick of a day before the contr
 from collections.abc import Iterator
 from datetime import date
 
-from streams.escalation import attention, calls, forgetting, interest, plan_notices, refresh, waiting, win_back
+from streams.escalation import attention, breathing_space, calls, forgetting, interest, plan_notices, refresh, waiting, win_back
 from streams.escalation.calendar import ONE_DAY, moment_ms
 from streams.escalation.ladder import NextStep
 from streams.escalation.turn import Turn
@@ -21,6 +21,7 @@ def due_ms(turn: Turn) -> int | None:
         plan_notices.due_ms(turn),
         forgetting.due_ms(turn),
         refresh.due_ms(turn),
+        breathing_space.due_ms(turn),
         None if first is None else moment_ms(first, 0, place),
     )
     return min((moment for moment in moments if moment is not None), default=None)

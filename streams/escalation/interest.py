@@ -32,7 +32,7 @@ def asked(terms: Terms, contract: Contract, stated: Sequence[Span], today: date)
         today=today,
         micropercent=fixed_micropercent(policy.interest.percent) if isinstance(policy.interest, FixedInterest) else None,
         business=terms.debtor_kind == "business",
-        default_on=lambda account: default_on(contract, rules, account),
+        default_on=lambda account: _bears_after(contract, rules, account),
         pauses=tuple(Pause(span.invoice_id, span.begin, span.end) for span in stated if span.kind == MORATORIUM),
     )
 
@@ -48,6 +48,13 @@ def default_on(contract: Contract, rules: Rules, account: Account) -> date | Non
     return ladder.due_day(account, standing, rules)
 
 
+def _bears_after(contract: Contract, rules: Rules, account: Account) -> date | None:
+    """The day after which a receivable bears interest: default, and nothing before the end of its first breathing space."""
+    default = default_on(contract, rules, account)
+    end = next((one.end for one in contract.breathing_spaces if account.invoice.invoice_id in one.invoice_ids), None)
+    return default if default is None or end is None else max(default, end - ONE_DAY)
+
+
 def reminded_on(contract: Contract, invoice_id: str) -> list[date]:
     """Days of the reminders that covered a receivable."""
     return sorted(reminder.day for reminder in contract.reminders if not reminder.skipped and invoice_id in reminder.covered)
@@ -57,7 +64,7 @@ def rate_missing_on(contract: Contract, rules: Rules, books: Books) -> date | No
     """The first day on which something that is open may bear interest though no rate is known, or None."""
     if rules.policy.interest is None or isinstance(rules.policy.interest, FixedInterest) or RATES_END_ON is None:
         return None
-    defaults = (default_on(contract, rules, account) for account in books.accounts.values() if account.open)
+    defaults = (_bears_after(contract, rules, account) for account in books.accounts.values() if account.open)
     first = min((day for day in defaults if day is not None), default=None)
     return None if first is None else max(first, RATES_END_ON) + ONE_DAY
 

@@ -16,7 +16,6 @@ from schemas.policy import Policy, Remind, Step
 from schemas.timers import PaymentsImportedData, PolicyAppliedData, PolicyWithdrawnData
 from streams.escalation.calendar import WorkingDays, zone
 from streams.escalation.state import Binding, Contract, Kept, check_version
-from streams.escalation.supported import NOT_SUPPORTED_YET, unsupported
 
 NO_POLICY = Policy(policy="none", time_zone="UTC", steps=())
 """Stands where there is none: its defaults count, and no step is taken."""
@@ -281,9 +280,7 @@ class SettingsRefused(Exception):
 
 
 def for_everyone(policies: tuple[Policy, ...]) -> TenantState:
-    """Policies that count for every tenant, the first as the default: version 0, before those a tenant counts. Raises SettingsRefused."""
-    for policy in policies:
-        _refuse_unsupported(policy)
+    """Policies that count for every tenant, the first as the default: version 0, before those a tenant counts."""
     if not policies:
         return TenantState()
     return TenantState(
@@ -292,18 +289,12 @@ def for_everyone(policies: tuple[Policy, ...]) -> TenantState:
     )
 
 
-def _refuse_unsupported(policy: Policy) -> None:
-    if missing := next(unsupported(policy), None):
-        raise SettingsRefused(NOT_SUPPORTED_YET, f"policy {policy.policy}: {missing} is not supported yet: leave it out")
-
-
 def _version_of(policy: Policy, number: int) -> Version:
     return Version(number, policy.applies == "at_once", policy.model_dump_json(by_alias=True).encode())
 
 
 def policy_applied(shared: Shared, data: PolicyAppliedData) -> Shared:
     """A new version of a policy. Raises SettingsRefused."""
-    _refuse_unsupported(data.content)
     if data.content.policy != data.policy:
         raise SettingsRefused("invalid", f"policy {data.policy}: its content is named {data.content.policy}")
     tenant = shared.tenants.get(data.tenant, _NO_TENANT)

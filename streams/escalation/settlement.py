@@ -118,7 +118,7 @@ def _comes_last(ledger: Ledger, payment: Payment) -> bool:
         and all(ledger.local_day(note.time_us) <= day for note in facts.credit_notes)
         and all(told.counts_on <= day for told in facts.agency_payments)
         and all(fixed.day <= day for fixed in ledger.fixed)
-        and all(reminder.day < day for reminder in ledger.reminders if reminder.fee)
+        and all(reminder.fee_on < day for reminder in ledger.reminders if reminder.fee)
         and all(chargeback.booked_on < day for chargeback in facts.chargebacks if chargeback.fee)
     )
 
@@ -169,7 +169,7 @@ def _owed_costs(ledger: Ledger) -> list[Cost]:
     if not (ledger.reminders or ledger.facts.chargebacks):
         return []
     candidates: list[tuple[date, bool, str, Reminder | Chargeback]] = [
-        (one.day, False, f"{one.cycle}/{one.step}", one) for one in ledger.reminders if one.fee and not one.skipped
+        (one.fee_on, False, f"{one.cycle}/{one.step}", one) for one in ledger.reminders if one.charged
     ]
     candidates += [(one.booked_on, True, one.chargeback_id, one) for one in unreversed(ledger.facts) if charges_fee(one)]
     costs: list[Cost] = []
@@ -182,9 +182,9 @@ def _owed_costs(ledger: Ledger) -> list[Cost]:
 
 def _charged_for(ledger: Ledger, reminder: Reminder, costs: Sequence[Cost]) -> str | None:
     """A step's fee is owed if, without it, principal of its receivable was open at the end of its day."""
-    if ledger.exempt(reminder.anchor, reminder.day):
+    if ledger.exempt(reminder.anchor, reminder.fee_on):
         return None
-    then = _fold(ledger, costs, until=reminder.day)
+    then = _fold(ledger, costs, until=reminder.fee_on)
     anchor = then.accounts.get(reminder.anchor)  # unknown: the books of a day before it was issued
     return reminder.anchor if anchor is not None and anchor.open > 0 else None
 

@@ -45,7 +45,8 @@ class Standing(Kept, frozen=True):
 
 class Reminder(Kept, frozen=True):
     """A remind step that was taken. A skipped one (or one that could not be delivered) counts for nothing but its rung, and for the
-    fee, which is decided once for ever: here, charged (`fee` > 0) or not. `ordinal` numbers its notice within the cycle."""
+    fee, which is decided once for ever: here, charged (`fee` > 0) or not, or, inside a breathing space, when that is over. `ordinal`
+    numbers its notice within the cycle."""
 
     cycle: int
     step: int
@@ -56,6 +57,27 @@ class Reminder(Kept, frozen=True):
     fee: int
     covered: tuple[str, ...]
     skipped: bool = False
+    fee_postponed_to: date | None = None
+    fee_waits: bool = False
+
+    @property
+    def fee_on(self) -> date:
+        """The day with which the fee is dated."""
+        return self.fee_postponed_to or self.day
+
+    @property
+    def charged(self) -> int:
+        """The fee as far as it is decided, minor units."""
+        return 0 if self.skipped or self.fee_waits else self.fee
+
+
+class BreathingSpace(Kept, frozen=True):
+    """Days from `begin` up to but not including `end`. `invoice_ids`: what was overdue when it began, and in no earlier one."""
+
+    cycle: int
+    begin: date
+    end: date
+    invoice_ids: tuple[str, ...]
 
 
 class Fixed(Kept, frozen=True):
@@ -248,6 +270,8 @@ class Contract(Kept, frozen=True):
     """The largest `time` of an event; the clock also goes on with ticks."""
     booked: tuple[Booked, ...] = ()
     """What accounting was told, of receivables of which it is not nothing."""
+    breathing_spaces: tuple[BreathingSpace, ...] = ()
+    """In the order in which they began, of all cycles."""
 
     @property
     def case(self) -> Case | None:

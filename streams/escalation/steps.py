@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from schemas.policy import Call, HandOver, OfferPayment, Remind, Signal
 from streams.escalation import (
     attention,
+    breathing_space,
     calls,
     case,
     ladder,
@@ -83,6 +84,8 @@ def _tell(turn: Turn, step: OfferPayment | Call | Signal, overdue: tuple[Positio
 
 def _climb(turn: Turn, step: NextStep, day: date) -> tuple[str, ...]:
     standings, raised = ladder.climbed(turn.contract, turn.view.active, step.anchor, step.number)
+    if turn.contract.stepped_on is None:
+        breathing_space.begin(turn, "first_step", [position.invoice_id for position in turn.view.overdue])
     turn.set(standings=standings, stepped_on=day, stepped_ever_on=day, ended_told=False, nothing_to_hand_over=False)
     return raised
 
@@ -90,7 +93,10 @@ def _climb(turn: Turn, step: NextStep, day: date) -> tuple[str, ...]:
 def _remember(turn: Turn, step: NextStep, level: int, day: date, ordinal: int, covered: tuple[str, ...]) -> None:
     contract = turn.contract
     fee = 0 if _fee_decided(turn, step) else turn.rules.fee(step.number, contract.currency or "")
-    reminder = Reminder(contract.cycle, step.number, level, day, ordinal, step.anchor.invoice_id, fee, covered)
+    later = breathing_space.end_around(contract, day) if fee else None
+    waits = later is not None
+    anchor = step.anchor.invoice_id
+    reminder = Reminder(contract.cycle, step.number, level, day, ordinal, anchor, fee, covered, fee_postponed_to=later, fee_waits=waits)
     turn.set(reminders=(*contract.reminders, reminder))
 
 
@@ -137,6 +143,7 @@ def fail_notice(turn: Turn, notice_id: str) -> None:
 
 def tick(turn: Turn, now_us: int) -> None:
     """What a tick does to a contract: evaluate, take what is due, evaluate again."""
+    breathing_space.decide_fees(turn, local(now_us, turn.terms.place).date())
     evaluate(turn)
     now = local(now_us, turn.terms.place)
     if now.date() < turn.day:  # the contract is ahead of it: what has a time of day comes with the ticks of that day

@@ -22,7 +22,7 @@ from streams.escalation.settlement import Books, Ledger
 from streams.escalation.state import Case, Contract, Unpriced
 from streams.escalation.statuses import CLIMBING
 
-DECIDES_MONEY = frozenset({"facts", "reminders", "cases", "fixed"})
+DECIDES_MONEY = frozenset({"facts", "reminders", "cases", "fixed", "breathing_spaces"})
 
 
 class Refused(Exception):

@@ -9,7 +9,6 @@ from collections.abc import Callable
 from datetime import datetime, timedelta
 
 from schemas import topics
-from tests.auditor import supports
 from tests.auditor.answers import Answers
 from tests.auditor.handover import OPEN
 from tests.auditor.orders import Orders
@@ -120,26 +119,23 @@ class Life(Upstream, Orders, Answers):
             self._broken: 0.5,
             self._skip: 1.5,
             self._notice_failed: 1,
-            **self._weights_of_what_may_be_refused(in_case),
+            **self._rarer_weights(in_case),
         }
 
-    def _weights_of_what_may_be_refused(self, in_case: bool) -> dict[Callable[[], None], float]:
-        weights: dict[str, tuple[Callable[[], None], float]] = {
-            "payment.initiated": (self._initiate, 3),
-            "insolvency.opened": (self._insolvency, 0.5),
-            "debtor.deceased": (self._death, 0.5),
-            "payment_plan.agreed": (self._plan, 2),
-            "payment_plan.cancelled": (self._cancel_plan, 0.5),
-            "balance.stated": (self._balance, 1.5),
-            "contract.taken_over": (self._take_over, 0.7),
-            "step.approved": (self._approve, 3),
-            "call.attempted": (self._attempt, 3),
-            "case.refresh_ordered": (self._wish, 2 if in_case else 0.3),
+    def _rarer_weights(self, in_case: bool) -> dict[Callable[[], None], float]:
+        return {
+            self._initiate: 3,
+            self._insolvency: 0.5,
+            self._death: 0.5,
+            self._plan: 2,
+            self._cancel_plan: 0.5,
+            self._balance: 1.5,
+            self._take_over: 0.7,
+            self._approve: 3,
+            self._attempt: 3,
+            self._wish: 2 if in_case else 0.3,
+            self._imported: 2,
         }
-        found = {what: weight for kind, (what, weight) in weights.items() if supports.event(kind)}
-        if supports.policy_key("fresh_payments"):
-            found[self._imported] = 2
-        return found
 
     def _imported(self) -> None:
         self._timer("payments.imported", {"tenant": "acme", "until": str(self._day(-5, 1))}, self.now)

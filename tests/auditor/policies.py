@@ -5,8 +5,6 @@ from datetime import date, timedelta
 from random import Random
 from typing import Any
 
-from tests.auditor import supports
-
 CALENDARS = (None, {"country": "DE", "subdivision": "HE"}, {"country": "DE", "subdivision": "BY"}, {"country": "IT"})
 METHODS = (["link"], ["link", "qr"], ["barcode"])
 CONDITIONS: tuple[dict[str, Any], ...] = (
@@ -40,7 +38,7 @@ def policy(rng: Random, name: str, zone: str, settlement: str, today: date) -> d
     if rng.random() < 0.6:
         content["minimum_open"] = {"EUR": rng.choice((1, 500, 1000, 3000))}
     for key, draw in _rarer_keys(rng, today).items():
-        if rng.random() < 0.25 and supports.policy_key(key):
+        if rng.random() < 0.25:
             content[key] = draw()
     return content
 
@@ -77,7 +75,7 @@ def _steps(rng: Random) -> list[dict[str, Any]]:
 
 def _step(rng: Random) -> dict[str, Any]:
     kind = rng.choice(("remind", "remind", "remind", "offer_payment", "call", "signal"))
-    if kind == "remind" or not supports.step_kind(kind):
+    if kind == "remind":
         fee = {"fee": {rng.choice(("EUR", "EUR", "EUR", "USD")): rng.choice((0, 250, 400))}} if rng.random() < 0.5 else {}
         return {"kind": "remind", "level": rng.randint(1, 4), **fee}
     if kind == "offer_payment":
@@ -89,7 +87,7 @@ def _step(rng: Random) -> dict[str, Any]:
 
 
 def _account(rng: Random) -> dict[str, Any]:
-    if rng.random() < 0.25 and supports.step_key("accounts"):
+    if rng.random() < 0.25:
         rules = [{"account": account, "when": rng.choice(CONDITIONS)} for account in ("fifth", "sixth")]
         return {"accounts": rules[: rng.choice((1, 2, 2))]}
     return {"account": "second"} if rng.random() < 0.3 else {}
@@ -98,10 +96,10 @@ def _account(rng: Random) -> dict[str, Any]:
 def _conditions(rng: Random) -> dict[str, Any]:
     """What a step asks for itself."""
     asked: dict[str, Any] = {}
-    if rng.random() < 0.12 and supports.step_key("minimum"):
+    if rng.random() < 0.12:
         asked["minimum"] = {"EUR": rng.choice((1000, 2000, 6000))}
-        if rng.random() < 0.5 and supports.step_key("below"):
+        if rng.random() < 0.5:
             asked["below"] = "skip"
-    if rng.random() < 0.1 and supports.step_key("approval"):
+    if rng.random() < 0.1:
         asked["approval"] = "required"
     return asked

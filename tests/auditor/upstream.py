@@ -4,7 +4,7 @@ from datetime import timedelta
 from typing import Any
 
 from schemas import topics
-from tests.auditor import balance, supports
+from tests.auditor import balance
 from tests.auditor.handover import OPEN
 from tests.auditor.telling import KEY, Telling
 
@@ -118,7 +118,7 @@ class Upstream(Telling):
 
     def _release(self) -> None:
         named = self.rng.choice("HHHDB")
-        struck = supports.event("insolvency.opened") and self.rng.random() < 0.3
+        struck = self.rng.random() < 0.3
         hold_id = self.rng.choice(("insolvency", "deceased")) if struck else self._known(named)
         self._by_either("hold.released", {"hold_id": hold_id})
 

@@ -1,7 +1,7 @@
 """Which test proves which rule of `escalation.md`, section by section: a rule without a test shows here, and so does a test that went.
 
 A name is `file.test`; several stand for rules that have several sides. The random lives of `tests/auditor/` draw them all, and what is
-listed under `tests/auditor/` was worked out by hand for both. What `streams/escalation/supported.py` refuses has no row yet.
+listed under `tests/auditor/` was worked out by hand for both.
 """
 
 import ast
@@ -73,6 +73,13 @@ MONEY = {
     "fee of a chargeback": "escalation/test_money.the_fee_of_a_chargeback",
     "fee of a chargeback: what it reopens": "escalation/test_money.the_fee_of_a_chargeback_is_a_cost_of_what_it_reopens",
     "grounds of default": "auditor/test_by_hand.default_by_its_ground",
+    "breathing space: fees": "escalation/test_breathing_space.fees_inside_it_are_charged_on_the_day_after_its_last",
+    "breathing space: later ticks": "escalation/test_breathing_space.a_later_tick_charges_them_too_dated_with_the_day_after",
+    "breathing space: else never": "escalation/test_breathing_space.paid_by_then_they_are_never_charged_whatever_is_reopened_later",
+    "breathing space: interest": "escalation/test_breathing_space.before_its_end_nothing_is_borne_not_even_what_was_before_it_began",
+    "breathing space: what was overdue": "escalation/test_breathing_space.what_falls_due_later_has_none_of_it",
+    "breathing space: once a cycle": "escalation/test_breathing_space.once_a_cycle_and_again_in_the_next",
+    "breathing space: from the handover": "escalation/test_breathing_space.from_the_handover",
     "sums to the cent": "escalation/test_always.sums_hold_to_the_cent_and_no_tick_is_missed",
 }
 DAYS = {

@@ -1,11 +1,5 @@
 """Sections 4 and 8: policies, their versions, tenants."""
 
-from typing import Any
-
-import pytest
-
-from schemas.policy import Policy
-from streams.escalation.supported import unsupported
 from tests.escalation.harness import LADDER, World, world
 
 SHORT = [{"kind": "remind", "day": 3, "level": 1}]
@@ -157,24 +151,6 @@ def test_the_same_version_again_changes_nothing_and_another_content_is_refused()
     assert one.shared is before
     one.apply_policy("2026-01-01", steps=SHORT)
     assert [reason for reason, _ in one.refused] == ["version taken"]
-
-
-@pytest.mark.parametrize(
-    ("changes", "key"),
-    [
-        ({"breathing_space": {"days": 14, "from": "first_step"}}, "breathing_space"),
-    ],
-)
-def test_what_a_policy_asks_for_too_early_is_refused_by_its_key(changes: dict[str, Any], key: str) -> None:
-    one = World()
-    one.apply_policy("2026-01-01", **changes)
-    assert one.refused[0][0] == "not supported yet"
-    assert key in one.refused[0][1]
-
-
-def test_defaults_may_be_written_out() -> None:
-    content = Policy.model_validate_json(Policy.model_validate({**LADDER, "steps": ()}).model_dump_json(by_alias=True))
-    assert not list(unsupported(content))
 
 
 def test_settings_survive_a_round_trip() -> None:

@@ -60,7 +60,7 @@ def test_a_file_as_the_rules_show_it_is_read(tmp_path: Path) -> None:
         ("fee: {EUR: 250}", "fee: {EUR: -250}", "policy.yaml:10: steps[2].fee.EUR: must be greater than or equal to 0"),
         ("level: 2, fee", "levle: 2, fee", "policy.yaml:10: steps[2].levle: unknown key; did you mean level?"),
         ("account: main}", "account: main", "policy.yaml:12: not YAML"),
-        ("applies: next_cycle", "breathing_space: {days: 14, from: first_step}", "policy.yaml:2: breathing_space: not supported yet"),
+        ("applies: next_cycle", "breathing_space: {days: 14}", "policy.yaml:2: breathing_space.from: missing"),
         ("account: main", "account: *main", "policy.yaml:11: aliases (*name) are not read here"),
     ],
 )

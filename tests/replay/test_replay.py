@@ -8,7 +8,6 @@ import pytest
 
 from schemas import topics
 from schemas.policy import Policy
-from streams.escalation.settings import SettingsRefused
 from streams.processor import EscalationProcessor
 from streams.replay import DEAD_LETTERS, Event, Replayed, replay
 from tests.replay.cases import data
@@ -171,12 +170,6 @@ def test_a_failure_of_the_rules_buries_its_record_and_the_rest_goes_on(
         "the rules failed at a tick: ZeroDivisionError",
     ]
     assert "Traceback" not in caplog.text
-
-
-def test_a_policy_that_asks_for_too_much_is_refused() -> None:
-    too_much = {**LADDER, "breathing_space": {"days": 14, "from": "first_step"}}
-    with pytest.raises(SettingsRefused, match="breathing_space"):
-        replay([invoice()], [Policy.model_validate_json(json.dumps(too_much))], date(2026, 1, 6))
 
 
 def test_a_forgotten_contract_leaves_its_history_alone() -> None:

@@ -25,6 +25,6 @@ def moratorium_until(begins: date) -> date:
     return begins + timedelta(days=STATUTORY_MORATORIUM.days)
 
 
-def in_breathing_space(day: date, begins: date, days: int) -> bool:
-    """Whether interest and fees still wait: in the first `days` days, the first of them included."""
-    return begins <= day < begins + timedelta(days=days)
+def breathing_space_until(begins: date, days: int) -> date:
+    """The first day after a breathing space: interest and fees wait for `days` days, the first of them included."""
+    return begins + timedelta(days=days)
