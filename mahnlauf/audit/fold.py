@@ -59,7 +59,7 @@ class Fold:
 
     @property
     def contracts(self) -> int:
-        """Keys with a state."""
+        """Keys with a state, those included of which nothing is kept but which numbers were used."""
         return len(self._states)
 
     @property

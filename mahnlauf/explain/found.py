@@ -70,6 +70,8 @@ async def on_cluster(connection: Connection, key: str, progress: Progress) -> Fo
     contract = fold.state(key.encode())
     if contract is None:
         raise _unknown(key, "no worker has applied an event of it")
+    if contract.forgotten:
+        raise BadInput(f"{key}: forgotten, as its policy's forget_after says; its history stands in {topics.CASE_HISTORY}")
     return Found(key, contract, fold.shared, tuple(sorted(letters)))
 
 

@@ -75,20 +75,22 @@ def _outcome(turn: Turn, refused: tuple[str, str] | None = None) -> Outcome:
 
 def unchanged(shared: Shared, key: str, contract: Contract, refused: tuple[str, str] | None = None) -> Outcome:
     """Nothing came of it."""
+    if contract.forgotten:
+        return Outcome(contract, (), None, refused)
     return Outcome(contract, (), due_ms(Turn(shared, key, contract, contract.clock_us, TICK)), refused)
 
 
 def apply(shared: Shared, key: str, contract: Contract | None, topic: str, event: Any, original: Original | None = None) -> Outcome:
     """Apply one event of an input topic to its contract (None: not known yet). `original` is the record, kept where it may yet become a
     dead letter."""
-    before = _NOTHING_KNOWN if contract is None else contract
+    before, is_known = _before(contract)
     recognised = intake.recognise(before, event)
     if recognised.known and contract is not None:
         return unchanged(shared, key, contract)
     time_us = microseconds(event.time)
     by = event.data.by if topic == topics.INSTRUCTIONS else None
     turn = Turn(shared, key, before, max(before.clock_us, time_us), event.id, by)
-    answered = contract is not None and (topic in _ORDER or event.type == "payment.received")
+    answered = is_known and (topic in _ORDER or event.type == "payment.received")
     try:
         if answered:
             evaluate(turn)
@@ -100,6 +102,13 @@ def apply(shared: Shared, key: str, contract: Contract | None, topic: str, event
     end_of_ladder(turn)
     signals.switch_off(turn)
     return _outcome(turn)
+
+
+def _before(contract: Contract | None) -> tuple[Contract, bool]:
+    """What an event finds, and whether that is anything. What comes to a forgotten contract begins anew, under new numbers."""
+    if contract is None:
+        return _NOTHING_KNOWN, False
+    return (replace(contract, forgotten=False), False) if contract.forgotten else (contract, True)
 
 
 def _admit(turn: Turn, topic: str, event: Any, time_us: int, recognised: Recognised, original: Original | None) -> None:
@@ -222,7 +231,9 @@ def _tell_resolved(turn: Turn, dispute_id: str, time_us: int) -> None:
 def unapplied(shared: Shared, key: str, contract: Contract, name: str, cause: str) -> Outcome:
     """A billing event of a known contract became a dead letter: steps wait until it was replayed, or a person clears the attention.
 
-    The clock does not move, and nothing is evaluated."""
+    The clock does not move, and nothing is evaluated. Of a forgotten one nothing is known that could wait."""
+    if contract.forgotten:
+        return unchanged(shared, key, contract)
     turn = Turn(shared, key, contract, contract.clock_us, cause)
     _add_unapplied(turn, name)
     tell.history(turn)
@@ -251,11 +262,13 @@ def _end_unapplied(turn: Turn) -> None:
 
 def visit(shared: Shared, key: str, contract: Contract, now_us: int) -> Outcome:
     """Apply a tick. If it touches nothing, the contract stays the same object."""
+    if contract.forgotten:
+        return unchanged(shared, key, contract)
     turn = Turn(shared, key, contract, max(contract.clock_us, now_us), TICK)
     steps.tick(turn, now_us)
     bookings.tell(turn)
     if forgetting.is_over(turn):
-        return Outcome(None, (*turn.told, forgetting.tombstone(turn)), None)
+        return Outcome(forgetting.rest_of(turn.contract), (*turn.told, forgetting.tombstone(turn)), None)
     tell.status(turn)
     if not turn.told:
         # That a fee is never charged is decided once for ever, though nobody sees it: reopened later, the receivable must not bear it.

@@ -1,4 +1,8 @@
-"""Forgetting a contract of which nothing is left (`escalation.md` 1): state and case-status get a tombstone, the history stays."""
+"""Forgetting a contract of which nothing is left (`escalation.md` 1): case-status gets a tombstone, the history stays.
+
+Of the state two numbers are kept, none of them about anybody: where ids go on. If the contract comes back, its first handover would
+otherwise have the id of an old one, which the agency has had long since, and it would never be sent.
+"""
 
 from calendar import monthrange
 from datetime import date
@@ -7,6 +11,7 @@ from streams.escalation import outputs
 from streams.escalation.calendar import moment_ms
 from streams.escalation.case import open_cases
 from streams.escalation.outputs import Told
+from streams.escalation.state import Contract
 from streams.escalation.turn import Turn
 
 
@@ -20,6 +25,11 @@ def due_ms(turn: Turn) -> int | None:
     """The earliest tick that forgets the contract, in ms; None while something is left of it."""
     on = _on(turn)
     return None if on is None else moment_ms(max(on, turn.day), 0, turn.terms.place)
+
+
+def rest_of(contract: Contract) -> Contract:
+    """What is left of a contract that is forgotten."""
+    return Contract(cycle=contract.cycle + 1, version=contract.version, forgotten=True)
 
 
 def tombstone(turn: Turn) -> Told:

@@ -272,6 +272,8 @@ class Contract(Kept, frozen=True):
     """What accounting was told, of receivables of which it is not nothing."""
     breathing_spaces: tuple[BreathingSpace, ...] = ()
     """In the order in which they began, of all cycles."""
+    forgotten: bool = False
+    """Nothing is known but the next cycle and the history's last version: ids of what was told are never given again."""
 
     @property
     def case(self) -> Case | None:

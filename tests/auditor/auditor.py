@@ -60,8 +60,16 @@ class Auditor:
                 if self.contracts[key].tick(event.data.now):
                     self.forgotten.append(self.contracts.pop(key))
 
+    def _new(self, key: str) -> Contract:
+        """One of which nothing is known; of one that was forgotten, the numbers go on."""
+        contract = Contract(key, self.settings)
+        earlier = [one for one in self.forgotten if one.key == key]
+        if earlier:
+            contract.cycle, contract.out.version = earlier[-1].cycle + 1, earlier[-1].out.version
+        return contract
+
     def _event(self, topic: str, key: str, event: Any) -> None:
-        contract = self.contracts.get(key) or Contract(key, self.settings)
+        contract = self.contracts.get(key) or self._new(key)
         for refused_topic, event_id, reason in contract.receive(topic, event):
             self._note(refused_topic, event_id, reason)
         if contract.out.status is not None:

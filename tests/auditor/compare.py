@@ -15,6 +15,7 @@ from pydantic_core import to_jsonable_python
 from schemas import topics
 from streams.engine.protocol import Applied, Broadcast, Keyed, Output, Poison, Record, Tick
 from tests.auditor.auditor import Auditor
+from tests.auditor.case import Contract
 
 Line: TypeAlias = dict[str, Any]
 
@@ -68,11 +69,16 @@ def told_by(auditor: Auditor) -> Told:
     for contract in [*auditor.forgotten, *(contract for _, contract in sorted(auditor.contracts.items()))]:
         if contract.key in auditor.contracts:
             told.status[contract.key] = to_jsonable_python(auditor.contracts[contract.key].out.status)
-        told.lists["case-history"] += to_jsonable_python(contract.out.history)
-        told.lists["notices"] += to_jsonable_python(contract.out.notices)
-        told.lists["commands"] += to_jsonable_python(contract.out.commands)
-        told.lists["bookings"] += to_jsonable_python(contract.out.bookings)
+        add(told, contract)
     return told
+
+
+def add(told: Told, contract: Contract) -> None:
+    """All that was ever told of a contract, but for its case-status."""
+    told.lists["case-history"] += to_jsonable_python(contract.out.history)
+    told.lists["notices"] += to_jsonable_python(contract.out.notices)
+    told.lists["commands"] += to_jsonable_python(contract.out.commands)
+    told.lists["bookings"] += to_jsonable_python(contract.out.bookings)
 
 
 class Core:

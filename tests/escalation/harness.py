@@ -73,6 +73,11 @@ class World:
     def __post_init__(self) -> None:
         self.shared = self.processor.initial_shared()
 
+    @property
+    def forgotten(self) -> bool:
+        """Whether nothing is known of the contract but which numbers were used."""
+        return self.state is not None and self.state == Contract(cycle=self.state.cycle, version=self.state.version, forgotten=True)
+
     # --- going in
 
     def event(self, kind: str, at: str | datetime, /, *, id: str | None = None, topic: str | None = None, **data: Any) -> list[Out]:

@@ -41,7 +41,8 @@ FACTS_AND_CLOCK = {
     "one currency": "escalation/test_facts.one_currency_a_contract",
     "one currency: what was kept": "escalation/test_facts.a_kept_payment_in_another_currency_is_given_back_when_the_currency_becomes_known",
     "parts of one invoice": "escalation/test_money.parts_of_one_invoice_share_the_fee_of_a_step",
-    "the first cycle is 1, also after forgetting": "escalation/test_forgetting.what_comes_after_begins_anew",
+    "the first cycle is 1, after forgetting the next": "escalation/test_forgetting.what_comes_after_begins_with_the_next_cycle",
+    "no id twice": "escalation/test_forgetting.no_id_is_given_twice",
 }
 MONEY = {
     "principal: the last correction": "escalation/test_money.a_correction_by_time_and_not_by_arrival",
