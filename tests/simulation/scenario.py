@@ -1,0 +1,53 @@
+"""One run of the simulator: events flow while things go wrong, then everything must come to its end, then every record is compared.
+
+python -m tests.simulation 0:200        # seeds; a finding prints its seed, and that seed shows it again
+"""
+
+from collections import Counter
+from dataclasses import dataclass, field
+
+from mahnlauf.audit.auditing import audit
+from streams.processor import EscalationProcessor
+from tests.simulation import judge, lives
+from tests.simulation.trouble import Trouble
+from tests.simulation.world import World
+
+_ALL_APPLIED_WITHIN_S = 400.0
+_ALL_STOPPED_WITHIN_S = 60.0
+
+
+@dataclass
+class Run:
+    """What a seed showed: how many transactions, how many fenced on the broker, which faults, and what was wrong (empty: nothing)."""
+
+    seed: int
+    transactions: int = 0
+    events: int = 0
+    fenced: int = 0
+    virtual_s: float = 0.0
+    faults: Counter[str] = field(default_factory=Counter)
+    findings: list[str] = field(default_factory=list)
+
+
+def run(seed: int) -> Run:
+    """The run of a seed. Raises AssertionError if something that must happen does not."""
+    return World(seed).run(_scenario)
+
+
+async def _scenario(world: World) -> Run:
+    told = Run(world.seed)
+    lines = lives.told(world.seed, world.chance.choice((1, 2, 3, 8)))
+    for worker in world.workers:
+        worker.start()
+    trouble = Trouble(world)
+    await lives.publish(world, lines)
+    await trouble.end()
+    await world.until(world.applied, "everything published is applied", _ALL_APPLIED_WITHIN_S)
+    for worker in world.workers:
+        assert worker.ended is None, f"{worker.name} ended by itself: {worker.ended!r}"
+        await worker.stop()
+    verdict = await audit(world.connection, EscalationProcessor(), lambda done, whole: None)
+    told.transactions, told.events, told.faults = verdict.transactions, verdict.events, trouble.told
+    told.fenced, told.virtual_s = world.cluster.transactions.fenced, world.loop.time()
+    told.findings = [str(finding) for finding in verdict.findings.kept] + judge.findings(world.cluster, world.partitions)
+    return told
