@@ -16,6 +16,7 @@ from tests.auditor import (
     balance,
     beside,
     bookings,
+    breathing,
     climb,
     configuring,
     days,
@@ -63,6 +64,8 @@ class Contract:
         self.unapplied: set[tuple[str, str]] = set()
         self.steps: list[StepTaken] = []
         self.fees_decided: set[tuple[str, int]] = set()
+        self.spaces: list[breathing.Space] = []
+        self.waiting_fees: list[money.StepFee] = []
         self.moved_in: list[moving_in.MovedIn] = []
         self.stepped_elsewhere: list[tuple[int, date]] = []
         self.ladder_ended_told = False
@@ -188,6 +191,7 @@ class Contract:
         before, given = self.clock, self.out.given()
         self.clock = max(before, now)
         day = self.local(self.clock)
+        breathing.decide(self, self.local(now))
         self.evaluate(day, "tick", None)
         if self.local(now) == day:  # one behind the contract's day decides nothing else
             climb.take_step(self, now, day)

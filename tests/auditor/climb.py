@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 from schemas.billing import ChargebackReceived, PaymentFailed
 from schemas.policy import Call, HandOver, OfferPayment, Remind, Signal
-from tests.auditor import accounts, beside, ladder, money, outputs, placement, readings, waits
+from tests.auditor import accounts, beside, breathing, ladder, money, outputs, placement, readings, waits
 from tests.auditor.ladder import NextStep, StepTaken, View
 
 if TYPE_CHECKING:
@@ -42,6 +42,7 @@ def skip(contract: Contract, view: View, upcoming: NextStep) -> None:
     rungs = ladder.climbed(view, upcoming.number, upcoming.anchor)
     if isinstance(upcoming.step, Remind):
         contract.fees_decided.add((view.receivables[upcoming.anchor].fee_name, upcoming.number))  # decided: not charged, then or later
+    breathing.begin(contract, view, "first_step", view.overdue())
     contract.steps.append(StepTaken(contract.cycle, upcoming.number, "skipped", 0, view.day, rungs))
     contract.ladder_ended_told = False
 
@@ -52,6 +53,7 @@ def _step(contract: Contract, view: View, upcoming: NextStep) -> None:
     covered = waits.covered(contract, view, upcoming) if isinstance(step, HandOver) else []
     account = accounts.by_ladder(contract, view, step, covered) if isinstance(step, HandOver) else None
     level = step.level if isinstance(step, Remind) else 0
+    breathing.begin(contract, view, "first_step", view.overdue())
     contract.steps.append(StepTaken(contract.cycle, number, step.kind, level, view.day, rungs))
     contract.ladder_ended_told = False
     if isinstance(step, Remind):
@@ -100,7 +102,7 @@ def _charge(contract: Contract, view: View, step: Remind, upcoming: NextStep) ->
     undecided = name not in contract.fees_decided and not _taken_over(contract, view, name)
     contract.fees_decided.add(name)
     if undecided and amount is not None:
-        contract.decided.fees.append(money.StepFee(upcoming.anchor, view.day, amount, upcoming.number))
+        breathing.charge(contract, money.StepFee(upcoming.anchor, view.day, amount, upcoming.number, view.day))
 
 
 def _taken_over(contract: Contract, view: View, name: tuple[str, int]) -> bool:

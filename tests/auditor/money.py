@@ -30,12 +30,13 @@ class Cost:
 
 @dataclass(frozen=True)
 class StepFee:
-    """The fee of a step as it was decided when the step was taken."""
+    """The fee of a step as it was decided when the step was taken; `dated` later than that after a breathing space."""
 
     invoice_id: str
     dated: date
     amount: int
     step: int
+    taken_on: date
 
 
 @dataclass(frozen=True)

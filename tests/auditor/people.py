@@ -89,5 +89,6 @@ def _notice_failed(contract: Contract, event: instructions.NoticeFailed) -> None
     for number, taken in enumerate(contract.steps):
         if taken.notice_id == event.data.notice_id:
             contract.steps[number] = replace(taken, kind="skipped")
-            contract.decided.fees = [fee for fee in contract.decided.fees if (fee.dated, fee.step) != (taken.day, taken.step)]
+            for fees in (contract.decided.fees, contract.waiting_fees):
+                fees[:] = [fee for fee in fees if (fee.taken_on, fee.step) != (taken.day, taken.step)]
             contract.attention.raise_("undeliverable")

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from schemas import instructions
 from schemas.policy import HandOver
-from tests.auditor import accounts, agency, outputs, readings
+from tests.auditor import accounts, agency, breathing, outputs, readings
 from tests.auditor.attention import WAITING
 from tests.auditor.handover import OPEN, Handover, Refused
 from tests.auditor.ids import made_of
@@ -19,6 +19,7 @@ if TYPE_CHECKING:
 def hand_over(
     contract: Contract, covered: list[str], account: str, view: View, cause: str, by: str | None, step: int | None = None
 ) -> None:
+    breathing.begin(contract, view, "hand_over", [*view.overdue(), *covered])
     contract.attempt += 1
     contract.calling = None
     rung = outputs.rung(contract, view) if step is None else step

@@ -56,6 +56,7 @@ def _rarer_keys(rng: Random, today: date) -> dict[str, Callable[[], Any]]:
         "ramp": lambda: {"days": rng.choice((1, 5, 10))},
         "forget_after": lambda: 14,
         "fresh_payments": lambda: rng.choice((0, 1, 3)),
+        "breathing_space": lambda: {"days": rng.choice((1, 5, 14)), "from": rng.choice(("first_step", "first_step", "hand_over"))},
     }
 
 
