@@ -203,7 +203,7 @@ async def test_health_fails_when_nothing_moves_although_kafka_answers(tenant: Te
     ("change", "message"),
     [
         ({"agency": "nobody"}, f"account acme/main: there is no agency 'nobody'; there are {', '.join(sorted(AGENCIES))}"),
-        ({"per_second": 0}, "account acme/main: per_second must be more than 0"),
+        ({"per_second": 0}, "account acme/main: per_second must be a number more than 0"),
     ],
 )
 def test_accounts_that_can_t_be_used_are_named(change: dict[str, Any], message: str) -> None:

@@ -57,8 +57,10 @@ TROUBLE = (
     {"kind": "500", "when": "before", "operation": "submit", "count": 2},
     {"kind": "reject", "field": "debtor.city", "count": 1},
 )
-CASES = ("plain", "incomplete", "broken")
-"""Debtors: as they should be; with an address that agencies refuse; with a description that can't be read."""
+CASES = ("plain", "incomplete", "broken", "spoken")
+"""Debtors: as they should be; with an address that agencies refuse; with a description that can't be read; and one of whom the agency tells
+a person's words where a code belongs."""
+SPOKEN = [{"day": 1, "status": "Rejected", "reason": "Frau Pl4ntmann ist verzogen"}]
 
 
 @pytest.fixture
@@ -90,7 +92,7 @@ def receivables() -> Iterator[str]:
             yield event(topics.CONTRACTS, contract, "contract.configured", at, agency_account=agency)
             invoice = {"invoice_id": f"i-{contract}", "issued_on": "2026-01-01", "due_on": "2026-01-05", "amount": 4000, "currency": "EUR"}
             yield event(topics.INVOICES, contract, "invoice.issued", at, **invoice)
-            address = ADDRESS if case == "plain" else {name: value for name, value in ADDRESS.items() if name != "postal_code"}
+            address = ADDRESS if case in ("plain", "spoken") else {name: value for name, value in ADDRESS.items() if name != "postal_code"}
             if case != "broken":
                 yield event(topics.DEBTORS, contract, "debtor.described", at, **PERSON, addresses=[address])
 
@@ -136,6 +138,8 @@ async def test_what_is_planted_is_found_nowhere_after_a_full_run(
             await eventually(partial(_ready, http, pages), f"{pages} is ready", 60)
         await http.post(f"{sandbox}/clock", json={"now": "2026-01-08T12:00:00Z"})
         await http.post(f"{sandbox}/script", json={"story": STORY})
+        for agency in AGENCIES:
+            await http.post(f"{sandbox}/script", json={"contract": f"{agency}-spoken", "story": SPOKEN})
         for fault in TROUBLE:
             (await http.post(f"{sandbox}/faults", json=fault)).raise_for_status()
         for agency in AGENCIES:
@@ -197,7 +201,8 @@ async def _told(bootstrap: str, types: set[str]) -> bool:
     replies = await _replies(bootstrap)
     texts = [reply["data"]["text"] for reply in replies if reply["type"] in ("case.message_received", "case.question_asked")]
     assert all(is_sealed(text) for text in texts)
-    return {reply["type"] for reply in replies} >= types
+    ended = {reply["subject"] for reply in replies if reply["type"] in ("case.rejected", "case.closed")}
+    return {reply["type"] for reply in replies} >= types and "atriga-spoken" in ended and "paywise-spoken" in ended
 
 
 async def _at_rest(http: httpx.AsyncClient, connector: str) -> bool:
