@@ -6,6 +6,7 @@ Labels are bounded: topics, types, reasons, partitions; never a contract, never 
 import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
 from typing import TypeAlias
 
 from prometheus_client import CollectorRegistry
@@ -16,6 +17,7 @@ from prometheus_client.registry import Collector
 from streams.engine.engine import PartitionHealth
 from streams.engine.metrics import Histogram
 from streams.engine.partition import Phase
+from streams.escalation.law import base_rate
 from streams.worker.census import Census
 from streams.worker.observed import ObservedEngine
 
@@ -42,6 +44,7 @@ class WorkerCollector(Collector):
         yield from self._counters()
         yield from self._gauges(self._engine.health().partitions)
         yield from self._totals()
+        yield from self._law()
 
     def _counters(self) -> Iterator[Metric]:
         counted = self._engine.metrics
@@ -78,6 +81,14 @@ class WorkerCollector(Collector):
         yield _by_labels(GaugeMetricFamily, "contracts", "Contracts", ("status",), [((name,), n) for name, n in totals.contracts.items()])
         labels, told = ("status", "currency"), "What is overdue, in minor units"
         yield _by_labels(GaugeMetricFamily, "overdue_minor", told, labels, totals.overdue_minor.items())
+
+    def _law(self) -> Iterator[Metric]:
+        """By the clock of ticks, as the rules ask the tables; nothing before the first."""
+        now_ms = self._engine.metrics.last_tick_ms
+        if now_ms:
+            left = base_rate.days_left(datetime.fromtimestamp(now_ms / 1000, UTC).date())
+            told = "Days for which a table of the law still has an answer"
+            yield _by_labels(GaugeMetricFamily, "law_days_left", told, ("table",), [((base_rate.TABLE.name,), left)])
 
     def _age_s(self, part: PartitionHealth) -> float:
         return 0.0 if part.oldest_timestamp_ms is None else max(0.0, self._wall() - part.oldest_timestamp_ms / 1000)

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from streams.escalation.law import agency_fees, base_rate, bureau_report, first_letter, interest, limitation, pauses
 from streams.escalation.law.bureau_report import Reminding
-from streams.escalation.law.tables import OutsideTable, Row, Table, first_days_left
+from streams.escalation.law.tables import OutsideTable, Row, Table
 
 DAYS = st.dates(date(2002, 1, 1), date(2026, 12, 31))
 PRINCIPALS = st.integers(0, 10**9)
@@ -50,9 +50,7 @@ def test_6_the_table_tells_how_long_it_lasts() -> None:
         0,
         -2,
     )
-    endless = Table("endless", (Row(date(2020, 1, 1), 1, "none"),))
-    assert first_days_left([endless, base_rate.TABLE], date(2026, 12, 1)) == 30
-    assert first_days_left([endless], date(2026, 12, 1)) is None
+    assert Table("endless", (Row(date(2020, 1, 1), 1, "none"),)).days_left(date(2026, 12, 1)) is None
 
 
 @pytest.mark.parametrize("table", [base_rate.TABLE, agency_fees.TABLE])

@@ -77,6 +77,13 @@ def test_every_metric_is_documented_with_its_type_and_labels(registry: Collector
     assert set().union(*(_ours(each.collect()) for each in served)) == set(DOCUMENTED)
 
 
+def test_days_left_of_the_law_are_counted_from_the_ticks(registry: CollectorRegistry) -> None:
+    """The base rate is known until 2026-12-31; the last tick was on 2027-01-15."""
+    assert registry.get_sample_value("mahnlauf_law_days_left", {"table": "base rate"}) == -15
+    before_the_first = metrics.registry(StubEngine(), Census(), wall=lambda: NOW_S)
+    assert before_the_first.get_sample_value("mahnlauf_law_days_left", {"table": "base rate"}) is None
+
+
 def test_every_alert_asks_for_a_metric_that_is_served() -> None:
     asked = set(re.findall(r"mahnlauf_\w+", (ROOT / "deploy" / "prometheus" / "alerts.yml").read_text()))
     assert asked

@@ -1,6 +1,5 @@
 """Tables of the law: rows with the days on which they hold. What no row covers is refused, never guessed."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Generic, TypeVar
@@ -49,8 +48,3 @@ class Table(Generic[Content]):
     def days_left(self, today: date) -> int | None:
         """Days after `today` for which the table still has an answer; negative once it has ended; None: it has no end."""
         return None if self.known_until is None else (self.known_until - today).days
-
-
-def first_days_left(tables: Sequence[Table[Content]], today: date) -> int | None:
-    """Days until the first of these tables ends; None: none has an end."""
-    return min((left for table in tables if (left := table.days_left(today)) is not None), default=None)
