@@ -7,14 +7,15 @@ from connectors.agencies.atriga.client import Atriga
 from connectors.agencies.atriga.webhook import verify as atriga
 from connectors.agencies.debitura.client import Debitura
 from connectors.agencies.debitura.webhook import verify as debitura
+from connectors.agencies.mediafinanz.client import Mediafinanz
 from connectors.agencies.paywise.client import Paywise
 from connectors.agencies.paywise.webhook import verify as paywise
 from connectors.delivery.agency import OpenAgency
 from connectors.delivery.webhook import Webhook
 
-AGENCIES: Final[Mapping[str, OpenAgency]] = {"atriga": Atriga, "debitura": Debitura, "paywise": Paywise}
+AGENCIES: Final[Mapping[str, OpenAgency]] = {"atriga": Atriga, "debitura": Debitura, "mediafinanz": Mediafinanz, "paywise": Paywise}
 
-SANDBOX_PATHS: Final[Mapping[str, str]] = {"debitura": "/debitura", "paywise": "/paywise"}
+SANDBOX_PATHS: Final[Mapping[str, str]] = {"debitura": "/debitura", "mediafinanz": "/mediafinanz", "paywise": "/paywise"}
 """Where an agency stands in `connectors/sandbox/`; one that is not named here stands at its root."""
 
 WEBHOOKS: Final[Mapping[str, Webhook]] = {"atriga": atriga, "debitura": debitura, "paywise": paywise}

@@ -291,14 +291,18 @@ class Agency(Protocol):
 
 @runtime_checkable
 class Writing(Protocol):
-    """What an agency's adapter has besides, if its capabilities name messages and questions. The same key again changes nothing. Both raise
-    CaseEnded if the case is closed."""
+    """What an agency's adapter has besides, if its capabilities name messages."""
 
     async def send_message(self, case_id: str, message: Message) -> None:
-        """Write to the agency about a case."""
+        """Write to the agency about a case. The same key again changes nothing. Raises CaseEnded if the case is closed."""
+
+
+@runtime_checkable
+class Answering(Protocol):
+    """What an agency's adapter has besides, if its capabilities name questions."""
 
     async def answer(self, case_id: str, answer: Answer) -> None:
-        """Answer a question it asked."""
+        """Answer a question it asked. The same key again changes nothing. Raises CaseEnded if the case is closed."""
 
 
 OpenAgency: TypeAlias = Callable[[AccountConfig], Agency]

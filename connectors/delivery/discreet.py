@@ -10,6 +10,7 @@ from typing import Final, TypeVar
 from connectors.delivery.agency import (
     Agency,
     Answer,
+    Answering,
     CaseView,
     Change,
     ChangePage,
@@ -66,11 +67,15 @@ class Discreet:
 
     async def send_message(self, case_id: str, message: Message) -> None:
         text = await self._opened(message.contract, message.text)
-        await self._writing().send_message(case_id, replace(message, text=text))
+        if not isinstance(self._agency, Writing):
+            raise Refused("this agency can't be written to")
+        await self._agency.send_message(case_id, replace(message, text=text))
 
     async def answer(self, case_id: str, answer: Answer) -> None:
         text = await self._opened(answer.contract, answer.text)
-        await self._writing().answer(case_id, replace(answer, text=text))
+        if not isinstance(self._agency, Answering):
+            raise Refused("this agency asks nothing that could be answered")
+        await self._agency.answer(case_id, replace(answer, text=text))
 
     async def changes(self, cursor: str | None) -> ChangePage:
         page = await self._agency.changes(cursor)
@@ -78,11 +83,6 @@ class Discreet:
 
     async def close(self) -> None:
         await self._agency.close()
-
-    def _writing(self) -> Writing:
-        if not isinstance(self._agency, Writing):
-            raise Refused("this agency can't be written to")
-        return self._agency
 
     async def _sealed(self, view: CaseView) -> CaseView:
         return replace(view, changes=tuple([await self._of(change) for change in view.changes]))

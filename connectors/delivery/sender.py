@@ -19,7 +19,7 @@ from functools import partial
 from typing import Final, ParamSpec, TypeVar
 
 from connectors.delivery import fixed_texts, ledger, replies
-from connectors.delivery.agency import Agency, Answer, CaseView, Message, ReportedPayment, Submission, Writing
+from connectors.delivery.agency import Agency, Answer, Answering, CaseView, Message, ReportedPayment, Submission, Writing
 from connectors.delivery.book import Book, Edit, Entry, Step
 from connectors.delivery.debtors import DebtorMissing, Debtors
 from connectors.delivery.errors import AgencyError, CaseEnded, ResultUnknown, SubmissionRejected
@@ -178,19 +178,22 @@ class Sender:
             data = command.data
             payment = ReportedPayment(command.id, data.payment_id, data.amount, data.value_date)
             await self._change(handover, command, "report_payment", self._agency.report_payment, case_id, payment)
-        elif isinstance(command, CaseSendMessage | CaseAnswer) and isinstance(self._agency, Writing):
+        elif isinstance(command, CaseSendMessage) and isinstance(self._agency, Writing):
             await self._write(self._agency, case_id, handover, command)
+        elif isinstance(command, CaseAnswer) and isinstance(self._agency, Answering):
+            await self._reply(self._agency, case_id, handover, command)
         else:
             raise TypeError(f"{command.type} is declared by an agency's capabilities, but there is no way to send it")
 
-    async def _write(self, agency: Writing, case_id: str, handover: Handover, command: CaseSendMessage | CaseAnswer) -> None:
+    async def _write(self, agency: Writing, case_id: str, handover: Handover, command: CaseSendMessage) -> None:
         contract = contract_key(handover.tenant, handover.contract)
-        if isinstance(command, CaseAnswer):
-            answer = Answer(command.id, contract, command.data.question_id, command.data.answer)
-            await self._change(handover, command, "answer", agency.answer, case_id, answer)
-        else:
-            message = Message(command.id, contract, command.data.message_id or command.id, fixed_texts.text_of(command.data))
-            await self._change(handover, command, "message", agency.send_message, case_id, message)
+        message = Message(command.id, contract, command.data.message_id or command.id, fixed_texts.text_of(command.data))
+        await self._change(handover, command, "message", agency.send_message, case_id, message)
+
+    async def _reply(self, agency: Answering, case_id: str, handover: Handover, command: CaseAnswer) -> None:
+        contract = contract_key(handover.tenant, handover.contract)
+        answer = Answer(command.id, contract, command.data.question_id, command.data.answer)
+        await self._change(handover, command, "answer", agency.answer, case_id, answer)
 
     async def _request(
         self, operation: str, call: Callable[Asked, Awaitable[Answered]], *args: Asked.args, **kwargs: Asked.kwargs

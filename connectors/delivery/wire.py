@@ -15,7 +15,7 @@ from typing import Any, Final
 import httpx
 
 from connectors.delivery.agency import REQUESTS_AT_ONCE
-from connectors.delivery.errors import AccountUnusable, CredentialsRefused, RateLimited, ResultUnknown, Unavailable
+from connectors.delivery.errors import AccountUnusable, AgencyError, CredentialsRefused, RateLimited, ResultUnknown, Unavailable
 
 CONNECT_S: Final = 5.0
 ANSWER_S: Final = 20.0
@@ -68,6 +68,19 @@ class Wire:
             raise ResultUnknown(f"{method}: {type(error).__name__}") from None
         if answer.status_code >= 500:
             raise ResultUnknown(f"{method}: HTTP {answer.status_code}")
+        _refuse_account(answer)
+        return answer
+
+    async def call(self, url: str, content: bytes, headers: Mapping[str, str], uncertain: type[AgencyError]) -> httpx.Response:
+        """An answer of any status to a call whose body alone says how it went (SOAP tells a refusal by 500); `uncertain` is raised where
+        none came. Raises Unavailable, RateLimited, CredentialsRefused besides."""
+        request = self._http.build_request("POST", url, content=content, headers=dict(headers))
+        try:
+            answer = await self._whole(request)
+        except _NOT_SENT as error:
+            raise Unavailable(f"POST: {type(error).__name__}") from None
+        except (httpx.TransportError, TimeoutError) as error:
+            raise uncertain(f"POST: {type(error).__name__}") from None
         _refuse_account(answer)
         return answer
 

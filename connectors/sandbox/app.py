@@ -1,5 +1,5 @@
-"""The sandbox as a program: the agencies' interfaces (atriga at the root, the others at /paywise and /debitura), and the pages by which
-people and tests direct it.
+"""The sandbox as a program: the agencies' interfaces (atriga at the root, the others at /paywise, /debitura, /mediafinanz), and the
+pages by which people and tests direct it.
 
 POST /clock {"now": "2026-01-05T12:00:00Z"}   move its days; what falls due until then happens
 GET  /clock                                   where they stand, and the feeds' last cursors
@@ -25,6 +25,7 @@ from connectors.sandbox.cases import World
 from connectors.sandbox.days import ClockGoesBack, Days
 from connectors.sandbox.debitura.api import DebituraApi
 from connectors.sandbox.faults import Fault, Faults
+from connectors.sandbox.mediafinanz.api import MediafinanzApi
 from connectors.sandbox.paywise.api import PaywiseApi
 from connectors.sandbox.story import Script
 from connectors.web import WebServer
@@ -135,6 +136,7 @@ def create_app(world: World | None = None, faults: Faults | None = None, codes: 
         AtrigaApi(world, faults, codes),
         PaywiseApi(world.days, faults, secrets),
         DebituraApi(world.days, faults, secrets),
+        MediafinanzApi(world.days, faults, codes, lambda: world.idempotent),
     ]
     routes = [*Direction(world.days, faults, agencies).routes(), *(route for agency in agencies for route in agency.routes())]
     return Starlette(routes=routes, exception_handlers={_Unreadable: _unreadable})

@@ -19,6 +19,7 @@ from connectors.delivery.agency import (
     AccountConfig,
     Agency,
     Answer,
+    Answering,
     Change,
     Closed,
     DocumentAdded,
@@ -190,7 +191,7 @@ async def _messages(stage: Stage, can: bool) -> None:
 async def _questions(stage: Stage, can: bool) -> None:
     if not can:
         return await _has("answer")(stage, can)
-    assert isinstance(stage.agency, Writing)
+    assert isinstance(stage.agency, Answering)
     case_id = await stage.handed_over(ACCEPTED, {"day": 2, "question": "Ratenzahlung?"})
     await stage.pass_days(LATER)
     [asked] = [change.what for change in (await stage.agency.view(case_id)).changes if isinstance(change.what, QuestionAsked)]

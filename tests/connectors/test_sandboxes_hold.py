@@ -2,7 +2,7 @@
 
 import json
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, cast
 
 import pytest
 import schemathesis
@@ -16,12 +16,14 @@ from starlette.routing import Route
 from starlette.testclient import TestClient
 
 from connectors.sandbox.app import create_app
+from connectors.sandbox.mediafinanz import openapi as mediafinanz
 from connectors.sandbox.paywise.api import CALLS
 from connectors.sandbox.paywise.openapi import document
 
 DOCUMENT: Final = Path(__file__).parents[3] / "shared" / "data" / "agencies" / "debitura-customer-api.json"
 CHECKS: Final = [not_a_server_error, status_code_conformance, content_type_conformance, response_schema_conformance]
 DEBITURA: Final = {"XApiKey": "s3cret"}
+MEDIAFINANZ: Final = {"uuid": "10001", "user": "u", "password": "s3cret"}
 PAYWISE: Final = {"Authorization": "Bearer s3cret", "Idempotency-Key": "k-1"}
 EXAMPLES: Final = 5
 """Of each operation: the sandboxes' rules are few, and the whole stays within half a minute."""
@@ -72,6 +74,20 @@ def _debitura_ids(client: TestClient) -> dict[str, str]:
     return {"cases": case, "Payments": payment, "by-creditor-reference": "h-1", "case-reference": "DC-000001"}
 
 
+def _mediafinanz_ids(client: TestClient) -> dict[str, str]:
+    address = {"Street": "Hauptstr. 1", "PostalCode": "60311", "City": "Frankfurt", "CountryCode": "DE"}
+    position = {"Number": "1", "Value": 10, "Date": "2026-01-01"}
+    claim = {"Amount": 10, "ContractDate": "2026-01-01", "ContractualItemCatalogueNo": "01", "ContractualCondition": 1, "Reason": "r"}
+    body = {
+        "ClientCustomerRefNo": "h-1",
+        "Stage": "V",
+        "Debtor": {"PersonType": 1, "LastName": "E", "PostalAddress": address},
+        "Claim": {**claim, "PrincipalClaim": position},
+    }
+    az = _made(client.put("/mediafinanz/v2.1/collect/claim/new/", json=body, headers=MEDIAFINANZ))["sData"]
+    return {"mediafinanz": az}
+
+
 def _made(answer: Any) -> Any:
     assert answer.status_code < 300, answer.text
     return answer.json()
@@ -87,15 +103,19 @@ def client() -> TestClient:
 
 @pytest.mark.timeout(120)
 @pytest.mark.parametrize("mode", list(GenerationMode))
-@pytest.mark.parametrize("agency", ["debitura", "paywise"])
-def test_no_request_breaks_a_sandbox_or_is_answered_undocumented(client: TestClient, agency: str, mode: GenerationMode) -> None:
+@pytest.mark.parametrize(("agency", "least"), [("debitura", 15), ("paywise", 15), ("mediafinanz", 3)])
+def test_no_request_breaks_a_sandbox_or_is_answered_undocumented(client: TestClient, agency: str, least: int, mode: GenerationMode) -> None:
     if agency == "debitura" and not DOCUMENT.exists():
         pytest.skip(f"{DOCUMENT.name} is not here")
-    ids, headers = (_debitura_ids(client), DEBITURA) if agency == "debitura" else (_paywise_ids(client), PAYWISE)
-    schema: Any = schemathesis.openapi.from_dict(_debitura() if agency == "debitura" else document(CALLS))
+    find, headers, told = {
+        "debitura": (_debitura_ids, DEBITURA, _debitura),
+        "paywise": (_paywise_ids, PAYWISE, lambda: document(CALLS)),
+        "mediafinanz": (_mediafinanz_ids, MEDIAFINANZ, mediafinanz.document),
+    }[agency]
+    ids, schema = find(client), cast(Any, schemathesis).openapi.from_dict(told())
     schema.app = client.app
     operations = [result.ok() for result in schema.get_all_operations()]
-    assert len(operations) >= 15
+    assert len(operations) >= least
     for operation in operations:
         _try(operation, mode, ids, {name: value for name, value in headers.items() if name != "Idempotency-Key"})
 
