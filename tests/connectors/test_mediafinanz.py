@@ -139,9 +139,8 @@ def test_a_handover_has_the_names_and_kinds_of_the_public_example(submission: Ma
 
 
 def _reachable(made: Submission) -> Submission:
-    return replace(
-        made, debtor=made.debtor.model_copy(update={"emails": ("e@example.org",), "phones": ("0541 1",), "birth_date": date(1971, 3, 14)})
-    )
+    more = {"emails": ("e@example.org",), "phones": ("0541 1",), "birth_date": date(1971, 3, 14)}
+    return replace(made, debtor=made.debtor.model_copy(update=more))
 
 
 def _held_to(example: Any, sent: Any) -> None:
