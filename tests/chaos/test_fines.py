@@ -1,4 +1,4 @@
-"""Real cases through a worker on a real Kafka, from the command line: the same records as the replay without a broker."""
+"""Real cases under five policies through a worker on a real Kafka, from the command line: what the replay gives, record for record."""
 
 import json
 from collections.abc import Iterator
@@ -11,25 +11,24 @@ from schemas import topics
 from tests.chaos.house import COMPARED, PARTITIONS, House, assert_clean, assert_same, by_key, said
 from tests.chaos.telling import tell
 from tests.replay.cases import FINES, needs_fines
+from tests.replay.five import POLICIES, UNTIL
 
 pytestmark = [needs_fines, pytest.mark.timeout(600)]
-POLICY = """\
-policy: fines
-time_zone: Europe/Rome
-minimum_open: {EUR: 100}
-steps:
-  - {kind: remind, day: 5, level: 1}
-  - {kind: remind, day: 20, level: 2, fee: {EUR: 250}}
-  - {kind: hand_over, day: 40}
-"""
 BEFORE = "2006-07-18T00:00:00Z"
-DAYS = ("--tick", "12:00Z", "--until", "2010-06-30")
+DAYS = ("--tick", "12:00Z", "--until", UNTIL.isoformat())
 
 
-def test_publish_and_drain_give_what_replay_gives(house: House) -> None:
-    policy, tenant = house.folder / "fines.yaml", house.folder / "comune.yaml"
-    policy.write_text(POLICY, encoding="utf-8")
-    tenant.write_text("tenant: comune\ndefault_policy: fines\n", encoding="utf-8")
+EVERY_TIME = ("interest", "calls")
+"""The others take as long again, and are for `make soak`."""
+
+
+@pytest.mark.parametrize(
+    "policy",
+    [pytest.param(policy, id=policy.stem, marks=() if policy.stem in EVERY_TIME else pytest.mark.soak) for policy in POLICIES],
+)
+def test_publish_and_drain_give_what_replay_gives(house: House, policy: Path) -> None:
+    tenant = house.folder / "comune.yaml"
+    tenant.write_text(f"tenant: comune\ndefault_policy: {policy.stem}\n", encoding="utf-8")
     house.run("topics", "create", "--partitions", str(PARTITIONS))
     house.run("policy", "apply", str(policy), "--tenant", "comune", "--time", BEFORE)
     house.run("tenant", "set", str(tenant), "--time", BEFORE)
