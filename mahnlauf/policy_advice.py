@@ -40,8 +40,8 @@ _Found = Iterator[tuple[str, Loc, str]]
 
 def _found(policy: Policy) -> _Found:
     yield from _whole(policy)
-    yield from _distances(policy)
-    yield from _levels(policy)
+    yield from _pairs(policy)
+    yield from _breathing_space(policy)
     yield from _fees(policy)
     yield from _handed_over(policy)
 
@@ -57,27 +57,32 @@ def _reminders(policy: Policy) -> list[tuple[int, Remind]]:
     return [(place, step) for place, step in enumerate(policy.steps) if isinstance(step, Remind)]
 
 
-def _distances(policy: Policy) -> _Found:
-    reminders = _reminders(policy)
-    for (_, earlier), (place, later) in pairwise(reminders):
-        if later.day - earlier.day < REMINDERS_APART_DAYS:
-            apart = later.day - earlier.day
+def _pairs(policy: Policy) -> _Found:
+    for (_, earlier), (place, later) in pairwise(_reminders(policy)):
+        apart = later.day - earlier.day
+        if apart < REMINDERS_APART_DAYS:
             yield (
                 "reminders_close",
                 ("steps", place, "day"),
                 f"{apart} days after the reminder before it: a payment takes days to arrive, leave at least {REMINDERS_APART_DAYS}",
             )
-
-
-def _levels(policy: Policy) -> _Found:
-    reminders = _reminders(policy)
-    for (_, earlier), (place, later) in pairwise(reminders):
         if later.level <= earlier.level:
             yield (
                 "level_not_rising",
                 ("steps", place, "level"),
                 f"{later.level} after {earlier.level}: the debtor cannot tell that it is the next",
             )
+
+
+def _breathing_space(policy: Policy) -> _Found:
+    """What a breathing space could make wait, and does not."""
+    asked, place = policy.breathing_space, ("breathing_space",)
+    if asked is None:
+        return
+    if asked.from_ == "hand_over" and not any(isinstance(step, HandOver) for step in policy.steps):
+        yield "breathing_space_idle", place, "from: hand_over without a hand_over step: it begins only where a person orders a handover"
+    elif policy.interest is None and (asked.from_ == "hand_over" or not any(step.fee for _, step in _reminders(policy))):
+        yield "breathing_space_idle", place, "nothing waits for it: there is no interest, and no step inside it has a fee"
 
 
 def _fees(policy: Policy) -> _Found:

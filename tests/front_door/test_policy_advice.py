@@ -25,6 +25,7 @@ steps:
   - {kind: remind, day: 14, level: 2, fee: {EUR: 250}}
   - {kind: hand_over, day: 30, account: main, payment_methods: [direct_debit]}
 """
+IDLE = ("breathing_space_idle", 4, "breathing_space")
 
 
 @pytest.fixture
@@ -67,6 +68,17 @@ def test_an_ordinary_policy_gets_no_advice(file: Path) -> None:
             [("bureau_never", 7, "steps[1].day"), ("default_uncertain", 7, "steps[1].day")],
         ),
         ([("  - {kind: remind, day: 5, level: 1}\n", ""), (", fee: {EUR: 250}", "")], [("bureau_never", 8, "steps[2].day")]),
+        ([("at:", "breathing_space: {days: 14, from: first_step}\nat:")], []),
+        ([("at:", "breathing_space: {days: 14, from: first_step}\nat:"), (", fee: {EUR: 250}", "")], [IDLE]),
+        ([("at:", "breathing_space: {days: 14, from: hand_over}\nat:")], [IDLE]),
+        ([("at:", "interest: {kind: statutory}\nbreathing_space: {days: 14, from: hand_over}\nat:")], []),
+        (
+            [
+                ("at:", "breathing_space: {days: 14, from: hand_over}\nat:"),
+                ("kind: hand_over, day: 30, account: main, payment_methods: [direct_debit]", "kind: signal, day: 30, name: block"),
+            ],
+            [IDLE],
+        ),
     ],
 )
 def test_what_is_unwise_is_told_with_its_line(file: Path, changes: list[tuple[str, str]], expected: list[tuple[str, int, str]]) -> None:
