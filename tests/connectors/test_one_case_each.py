@@ -1,0 +1,85 @@
+"""One case for each handover at an agency that keeps no keys: faults on the way of every fifth, and kill -9 of `mahnlauf connector` while
+the agency holds an answer. The sandbox makes a case of every handover that is sent, so that sending blindly would show."""
+
+import asyncio
+import itertools
+import subprocess
+from dataclasses import replace
+from pathlib import Path
+from typing import Any, TypeAlias
+
+import httpx
+import pytest
+
+from connectors.sandbox.app import Sandbox
+from mahnlauf import topics
+from streams.engine.cluster import Connection
+from tests.connectors.kit import BEGINNING, GROUP, PARTITIONS, Tenant, tenant_at
+from tests.connectors.processes import connector_command
+from tests.engine.kit import eventually
+
+Process: TypeAlias = "subprocess.Popen[bytes]"
+
+EVERY = 5
+"""One handover of so many meets a fault."""
+TROUBLE: tuple[dict[str, Any], ...] = (
+    {"kind": "503", "when": "before"},
+    {"kind": "500", "when": "after"},
+    {"kind": "429", "retry_after_s": 1},
+    {"kind": "503", "when": "after"},
+)
+
+
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize(("handovers", "kills"), [(30, 2), pytest.param(1_000, 10, marks=[pytest.mark.soak, pytest.mark.timeout(1_800)])])
+async def test_every_handover_is_one_case(
+    own_kafka: str, sandbox: Sandbox, direct: httpx.AsyncClient, tmp_path: Path, handovers: int, kills: int
+) -> None:
+    await topics.create(Connection(own_kafka), PARTITIONS)
+    sandbox.world.idempotent = False
+    await direct.post("/clock", json={"now": BEGINNING.isoformat()})
+    async with tenant_at(own_kafka, sandbox) as tenant:
+        tenant.account = replace(tenant.account, agency="mediafinanz")
+        trouble = itertools.cycle(TROUBLE)
+        sent: dict[str, str] = {}
+        for number in range(kills + 1):
+            with connector_command(tenant, tmp_path, f"{GROUP}-one-case") as (process, _):
+                for first in range(0, handovers // (kills + 1), EVERY):
+                    await _arm(direct, next(trouble))
+                    names = [f"C-{number}-{first + each}" for each in range(EVERY)]
+                    sent |= {name: await tenant.submit(name) for name in names}
+                if number < kills:
+                    sent |= await _killed_while_held(tenant, direct, process, f"K-{number}", "after" if number % 2 else "before")
+                else:
+                    await _all_passed(tenant, process, set(sent), 20 + handovers / 5)
+    cases = (await direct.get("/cases")).json()["cases"]
+    assert sorted(case["reference"] for case in cases) == sorted(sent.values()), "one case for each handover"
+    assert all(case["submissions"] == 1 for case in cases)
+
+
+async def _arm(direct: httpx.AsyncClient, fault: dict[str, Any]) -> None:
+    (await direct.post("/faults", json={**fault, "operation": "submit", "count": 1})).raise_for_status()
+
+
+async def _killed_while_held(tenant: Tenant, direct: httpx.AsyncClient, process: Process, contract: str, when: str) -> dict[str, str]:
+    """Hand over `contract`; kill the connector while the agency holds one of its answers."""
+    await _arm(direct, {"kind": "hang", "when": when})
+    handed_over = {contract: await tenant.submit(contract)}
+    await eventually(lambda: _hanging(tenant, process), "the agency holds an answer", 60)
+    process.kill()
+    await asyncio.to_thread(process.wait)
+    await direct.post("/release")
+    return handed_over
+
+
+async def _hanging(tenant: Tenant, process: Process) -> bool:
+    assert process.poll() is None, "the connector has ended by itself"
+    return tenant.sandbox.faults.hanging > 0
+
+
+async def _all_passed(tenant: Tenant, process: Process, contracts: set[str], within_s: float) -> None:
+    async def told() -> bool:
+        assert process.poll() is None, "the connector has ended by itself"
+        return {event.subject for event in await tenant.replies() if event.type == "case.passed"} == contracts
+
+    await eventually(told, "case.passed for every contract", within_s)
