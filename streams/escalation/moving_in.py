@@ -12,7 +12,7 @@ from schemas.ids import handover_id
 from schemas.policy import STEPS_MAX
 from streams.escalation import case, ladder, statuses
 from streams.escalation.evaluate import move
-from streams.escalation.state import Case, Reminder
+from streams.escalation.state import Case, Contract, Reminder
 from streams.escalation.turn import Refused, Turn
 
 ELSEWHERE = 0
@@ -37,8 +37,8 @@ def take_over(turn: Turn, data: ContractTakenOverData, time_us: int, event_id: s
 
 
 def _check(turn: Turn, data: ContractTakenOverData) -> None:
-    if turn.contract.begun:
-        raise Refused("cycle begun", f"status {turn.contract.status}: take over before anything is overdue here")
+    if _stepped_here(turn.contract):
+        raise Refused("cycle begun", f"status {turn.contract.status}: take over before a step is taken here")
     if high := next((told for told in data.receivables if told.rung > STEPS_MAX), None):
         raise Refused("invalid", f"receivables: {high.invoice_id}: rung {high.rung}: a ladder has at most {STEPS_MAX} steps")
     if data.case is None:
@@ -50,6 +50,15 @@ def _check(turn: Turn, data: ContractTakenOverData) -> None:
         raise Refused("unknown receivable", f"case.invoice_ids: {unknown}: publish its invoice.issued first, then this again")
     if not data.case.invoice_ids:
         raise Refused("invalid", "case.invoice_ids: a case is about at least one receivable")
+
+
+def _stepped_here(contract: Contract) -> bool:
+    """Whether the cycle has come further than to find something overdue.
+
+    `escalation.md` says: while the cycle has not begun. But invoices that are published with the time of the move are overdue at once, so
+    that nothing of theirs, and no case, could ever move in. As long as no step was taken nobody has heard of anything from here.
+    """
+    return contract.begun and (contract.current is not None or contract.attempt > 0 or any(one.rung for one in contract.standings))
 
 
 def _rung(turn: Turn, told: TakenOverReceivable) -> int:

@@ -26,10 +26,10 @@ class MovedIn:
 
 
 def take_over(contract: Contract, event: ContractTakenOver) -> None:
-    """Raises `Refused` once the cycle has begun, or for a case that is not open."""
+    """Raises `Refused` once a step was taken in the cycle that has begun, or for a case that is not open."""
     case = event.data.case
-    if contract.begun:
-        raise Refused("the cycle has begun")
+    if contract.begun and _stepped(contract):
+        raise Refused("a step was taken")
     if case is not None and case.status not in OPEN:
         raise Refused("not an open case")
     unknown = case is not None and not set(case.invoice_ids) <= set(receivables(contract.facts))
@@ -46,6 +46,11 @@ def take_over(contract: Contract, event: ContractTakenOver) -> None:
         contract.stepped_elsewhere.append((contract.cycle, max(dates, default=event.data.as_of)))
     if case is not None:
         _adopt(contract, case, event.data.as_of)
+
+
+def _stepped(contract: Contract) -> bool:
+    climbed = any(max(taken.rungs.values(), default=0) > 0 for taken in contract.steps if taken.cycle == contract.cycle)
+    return climbed or contract.attempt > 0 or contract.current is not None
 
 
 def reminded_on(receivable: TakenOverReceivable) -> tuple[date, ...]:

@@ -110,10 +110,10 @@ def test_rungs_end_with_the_ladder_that_the_cycle_begins_with() -> None:
     assert [row["rung"] for row in one.status["receivables"]] == [1]
 
 
-def test_once_the_cycle_has_begun_it_is_too_late() -> None:
+def test_once_a_step_was_taken_it_is_too_late() -> None:
     one = known()
-    one.tick("2026-01-20")
-    move_in(one, "2026-01-21", reminded())
+    one.days("2026-01-20", "2026-01-24")
+    move_in(one, "2026-01-25", reminded())
     assert one.refused[0][0] == "cycle begun"
     assert one.status["attention"] == ["unapplied_event"]
 
@@ -195,3 +195,37 @@ def test_an_adopted_case_that_nobody_passes_on_is_noticed() -> None:
     move_in(one, "2026-02-20", case=open_case("ToBePassed"))
     one.days("2026-02-20", "2026-02-27")
     assert one.status["attention"] == ["not_passed"]
+
+
+# --- a creditor's first day: what is published has the time of the move, so old invoices are overdue at once
+
+
+def test_overdue_invoices_published_on_the_day_of_the_move_take_over_their_rungs() -> None:
+    one = world()
+    one.invoice(at="2026-03-02")
+    assert one.status["status"] == "Due"
+    move_in(one, "2026-03-02", reminded(reminded_on=["2026-03-01"]))
+    assert [one.status[name] for name in ("status", "dunning_level", "rung")] == ["Reminded", 1, 1]
+    one.days("2026-03-02", "2026-03-10")
+    assert one.reminders == [("2026-03-10", 2)]
+
+
+@pytest.mark.parametrize("status", ["Accepted", "DebtCollection"])
+def test_a_case_about_overdue_invoices_is_taken_over(status: str) -> None:
+    one = world()
+    one.invoice(at="2026-03-02")
+    one.invoice("R2", at="2026-03-02", amount=500)
+    move_in(one, "2026-03-02", reminded(rung=3, level=2), reminded("R2", rung=3, level=2), case=open_case(status, invoice_ids=["R1", "R2"]))
+    assert (one.refused, one.status["status"]) == ([], status)
+    one.days("2026-03-02", "2026-03-20")
+    assert one.of("case.submit") == []
+    assert one.reminders == []
+
+
+def test_a_held_contract_moves_in_too() -> None:
+    one = world()
+    one.event("hold.placed", "2026-03-01", hold_id="H1", kind="manual")
+    one.invoice(at="2026-03-02")
+    assert one.status["status"] == "Held"
+    move_in(one, "2026-03-02", reminded(), case=open_case())
+    assert (one.refused, one.status["status"]) == ([], "Accepted")

@@ -32,7 +32,7 @@ FACTS_AND_CLOCK = {
     "forgetting": "auditor/test_by_hand.forgotten_after_so_many_months_without_a_fact",
     "forgetting: not while something is left": "escalation/test_forgetting.while_something_is_left_it_is_remembered",
     "moving in": "auditor/test_by_hand.moving_in_keeps_rung_level_and_distance",
-    "moving in: only before the cycle begins": "escalation/test_moving_in.once_the_cycle_has_begun_it_is_too_late",
+    "moving in: only before the cycle begins": "escalation/test_moving_in.once_a_step_was_taken_it_is_too_late",
     "moving in: fees are decided": "escalation/test_moving_in.a_fee_charged_elsewhere_is_not_charged_again",
     "moving in: no case.submit": "auditor/test_by_hand.moving_in_with_a_case_submits_nothing",
     "starts_on": "auditor/test_by_hand.no_step_before_the_policy_starts",
