@@ -34,9 +34,9 @@ from streams.escalation.due import due_ms
 from streams.escalation.evaluate import end_of_ladder, evaluate
 from streams.escalation.facts import Dispute, Resolution
 from streams.escalation.intake import Recognised
+from streams.escalation.ledger import Books
 from streams.escalation.outputs import Told
 from streams.escalation.settings import Shared
-from streams.escalation.settlement import Books
 from streams.escalation.state import Contract, Original, Standing
 from streams.escalation.turn import Refused, Turn
 

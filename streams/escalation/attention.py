@@ -9,12 +9,12 @@ from datetime import date
 
 from streams.escalation.calendar import WorkingDays
 from streams.escalation.holds import upheld_in_force
-from streams.escalation.settlement import OWN_ERROR
 from streams.escalation.state import RECALLED, REJECTED, Case
 from streams.escalation.statuses import OPEN
 from streams.escalation.statuses import REJECTED as REJECTED_STATUS
 from streams.escalation.statuses import TO_BE_PASSED as TO_BE_PASSED_STATUS
 from streams.escalation.turn import Turn
+from streams.escalation.worth import OWN_ERROR
 
 UNTIL_NEXT_STATUS = frozenset({"submission_unknown", "failed"})
 ENDED_BY_REPLY = frozenset({"recall_unanswered", "not_passed"})

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from streams.escalation import outputs
 from streams.escalation.accounts import Account, Shares
-from streams.escalation.settlement import Books
+from streams.escalation.ledger import Books
 from streams.escalation.state import Booked
 from streams.escalation.turn import Turn
 

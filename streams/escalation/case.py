@@ -10,7 +10,7 @@ from schemas.policy import HandOver, Remind
 from streams.escalation import attention, breathing_space, placement, statuses, tell
 from streams.escalation.evaluate import evaluate, move
 from streams.escalation.ladder import NextStep
-from streams.escalation.settlement import PAYMENT, Books
+from streams.escalation.ledger import PAYMENT, Books
 from streams.escalation.state import EXHAUSTED, IN_CASE, WAITING, Case, Recall, Reported, Standing
 from streams.escalation.turn import Refused, Turn
 

@@ -4,10 +4,10 @@ from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
 from typing import NamedTuple
 
-from streams.escalation import settlement
+from streams.escalation import worth
 from streams.escalation.calendar import HoldSpan
 from streams.escalation.facts import Dispute, Facts, ended
-from streams.escalation.settlement import OWN_ERROR, UNAUTHORISED
+from streams.escalation.worth import OWN_ERROR, UNAUTHORISED
 
 INSOLVENCY, DECEASED = "insolvency", "deceased"
 """What befalls a debtor: kinds of hold and, because a person has no more than one of each at a time, also their hold_ids."""
@@ -102,7 +102,7 @@ def hold_kind(reason_code: str | None) -> str | None:
     """The kind of hold that a returned debit with this code brings, or None."""
     if reason_code == UNAUTHORISED:
         return "dispute"
-    if reason_code == settlement.DECEASED:
+    if reason_code == worth.DECEASED:
         return DECEASED
     return "manual" if reason_code in OWN_ERROR else None
 

@@ -13,8 +13,8 @@ from streams.escalation.accrual import RATES_END_ON, Interest, Pause
 from streams.escalation.calendar import ONE_DAY
 from streams.escalation.holds import Span
 from streams.escalation.law.interest import MICROPERCENT, fixed_micropercent, statutory_micropercent
+from streams.escalation.ledger import Books
 from streams.escalation.settings import Rules, Terms
-from streams.escalation.settlement import Books
 from streams.escalation.state import Contract, Standing
 
 MORATORIUM = "statutory_moratorium"

@@ -11,8 +11,8 @@ from streams.escalation import start
 from streams.escalation.accounts import Account
 from streams.escalation.calendar import ONE_DAY, after_unheld_days
 from streams.escalation.holds import Span, covers_contract, covers_receivable, held_for
+from streams.escalation.ledger import Books
 from streams.escalation.settings import Rules
-from streams.escalation.settlement import Books
 from streams.escalation.state import FREE, Contract, Standing
 
 _NEW = Standing("")

@@ -15,8 +15,8 @@ from barcode.errors import BarcodeError
 from segno import helpers
 
 from schemas.policy import OfferPayment, PaymentOfferMethod
-from streams.escalation.settlement import unreversed
 from streams.escalation.turn import Turn
+from streams.escalation.worth import unreversed
 
 ALL: tuple[PaymentOfferMethod, ...] = ("link", "qr", "barcode")
 FIELDS: Mapping[PaymentOfferMethod, str] = {"link": "link", "qr": "qr_payload", "barcode": "barcode"}

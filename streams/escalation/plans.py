@@ -12,7 +12,7 @@ from typing import NamedTuple
 from streams.escalation.calendar import ONE_DAY
 from streams.escalation.facts import Facts, Plan, ended
 from streams.escalation.holds import LocalDay, Span
-from streams.escalation.settlement import PAYMENT, Books
+from streams.escalation.ledger import PAYMENT, Books
 
 KIND = "payment_plan"
 

@@ -3,86 +3,24 @@
 First each receivable is made what it is by all that is known now (last correction, credit notes, cancellation), then what was fixed at a
 moment (write-offs, successful closes) is set aside, then the money that came settles the rest in the order of its days. Where a policy
 asks for interest, it grows (`accrual`) to each of these days before anything is settled on it.
-
-An `Account` changes while its fold runs and not after; whoever gets `Books` only reads them.
 """
 
 from collections import deque
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from datetime import date
 from operator import attrgetter, itemgetter
 from typing import NamedTuple
 
-from msgspec import Struct, structs
+from msgspec import structs
 
 from streams.escalation.accounts import Account, Cost, account_of, accounts_of
-from streams.escalation.accrual import Growth, Interest
-from streams.escalation.facts import AgencyPayment, Allocated, Chargeback, Facts, Invoice, Payment, Portion, ended
-from streams.escalation.state import Case, Fixed, Reminder
+from streams.escalation.accrual import Growth
+from streams.escalation.facts import Allocated, Chargeback, Facts, Invoice, Payment, Portion, ended
+from streams.escalation.ledger import AGENCY_PAYMENT, CLOSE, COLLECTED, CREDIT_NOTE, PAYMENT, Books, Ledger, Money
+from streams.escalation.state import Reminder
+from streams.escalation.worth import charges_fee, failed, net_agency_payments, net_payments, unreversed
 
 _BY_DAY_KIND_AND_ID = attrgetter("day", "kind", "id")
-CLOSE, AGENCY_PAYMENT, CREDIT_NOTE, PAYMENT = "case.closed", "case.payment_received", "credit_note.issued", "payment.received"
-"""Kinds of money. Within a day they settle in this order, that of their names."""
-COLLECTED = (AGENCY_PAYMENT, CLOSE)
-"""Kinds of money that an agency collected."""
-
-OWN_ERROR = frozenset({"AM05", "MD02", "FF01", "FF05", "BE05", "CNOR", "DNOR", "AG02"})
-"""Return codes of the class "our own error" (`domain.md` 7)."""
-UNAUTHORISED = "MD01"
-DECEASED = "MD07"
-
-
-class Money(Struct, frozen=True):
-    """Something that settles; first what it is designated for, up to these amounts. `interest_of`: the interest of this receivable that
-    was fixed at a moment, `written_off` or closed; it has its place in the order of days, since interest grows."""
-
-    day: date
-    kind: str
-    id: str
-    amount: int
-    designated: tuple[Allocated, ...] = ()
-    interest_of: str | None = None
-    written_off: bool = False
-
-
-class Books(Struct, eq=False):
-    """The result of a fold. `parts` says how much of each receivable a payment (kind, id) settled."""
-
-    accounts: dict[str, Account]
-    costs: Sequence[Cost] = ()
-    """Every cost that is owed, settled or not, in order of its day."""
-    credit: int = 0
-    agency_balance: int = 0
-    written_off: int = 0
-    parts: dict[tuple[str, str], dict[str, int]] = {}
-    left_over: bool = False
-    """Whether more came at any time than was owed then."""
-    rate_missing: bool = False
-    """Whether a day bore no interest because no rate is known for it."""
-
-    def part(self, kind: str, money_id: str, invoice_ids: Sequence[str]) -> int:
-        """How much of the payment settled these receivables."""
-        parts = self.parts.get((kind, money_id))
-        return sum(parts.get(invoice_id, 0) for invoice_id in invoice_ids) if parts else 0
-
-
-class Ledger(Struct, frozen=True):
-    """What a fold is made of. `exempt` says whether a fee dated on a day is not owed for a receivable because of a hold."""
-
-    facts: Facts
-    reminders: tuple[Reminder, ...]
-    cases: tuple[Case, ...]
-    fixed: tuple[Fixed, ...]
-    local_day: Callable[[int], date]
-    principal_first: bool
-    exempt: Callable[[str, date], bool]
-    interest: Interest | None = None
-
-    @property
-    def has_money(self) -> bool:
-        """Whether there is anything that settles, or was set aside."""
-        facts = self.facts
-        return bool(facts.payments or facts.credit_notes or facts.agency_payments or facts.write_offs or self.fixed)
 
 
 def books(ledger: Ledger) -> Books:
@@ -211,22 +149,6 @@ def _settled_first(ordered: Sequence[Account], day: date) -> str | None:
     return None
 
 
-# --- chargebacks
-
-
-def unreversed(facts: Facts) -> Sequence[Chargeback]:
-    """The chargebacks that stand."""
-    if not facts.reversals:
-        return facts.chargebacks
-    reversed_ids = {reversal.chargeback_id for reversal in facts.reversals}
-    return [chargeback for chargeback in facts.chargebacks if chargeback.chargeback_id not in reversed_ids]
-
-
-def charges_fee(chargeback: Chargeback) -> bool:
-    """Whether the bank's fee is the debtor's to bear: not for our own errors, nor without a mandate."""
-    return chargeback.fee > 0 and chargeback.reason_code != UNAUTHORISED and chargeback.reason_code not in OWN_ERROR
-
-
 # --- what was fixed at a moment
 
 
@@ -285,41 +207,6 @@ def _put_aside(ledger: Ledger, accounts: dict[str, Account], until: date | None,
 # --- money that came
 
 
-def net_payments(facts: Facts) -> dict[str, int]:
-    """What each received payment is worth: less refunds and chargebacks that stand, nothing once it failed after it was received."""
-    if not (facts.refunds or facts.chargebacks or facts.failures):
-        return {payment.payment_id: payment.amount for payment in facts.payments}
-    taken: dict[str, int] = {}
-    for refund in facts.refunds:
-        taken[refund.payment_id] = taken.get(refund.payment_id, 0) + refund.amount
-    for chargeback in unreversed(facts):
-        taken[chargeback.payment_id] = taken.get(chargeback.payment_id, 0) + chargeback.amount
-    return {
-        payment.payment_id: 0 if _failed(facts, payment) else max(0, payment.amount - taken.get(payment.payment_id, 0))
-        for payment in facts.payments
-    }
-
-
-def _failed(facts: Facts, payment: Payment) -> bool:
-    return any(failure.payment_id == payment.payment_id and failure.time_us > payment.time_us for failure in facts.failures)
-
-
-def net_agency_payments(facts: Facts) -> list[tuple[AgencyPayment, int]]:
-    """What each payment that an agency told of is worth: a negative one lowers the last earlier ones of its case. Within a day the
-    negative ones come last, or the ids would decide whether a payment that came back on its own day was ever made."""
-    counted = (payment for payment in facts.agency_payments if payment.counts)
-    told = sorted(counted, key=lambda payment: (payment.counts_on, payment.amount < 0, payment.payment_id))
-    worth = [max(0, payment.amount) for payment in told]
-    for place, payment in enumerate(told):
-        back = max(0, -payment.amount)
-        for earlier in range(place - 1, -1, -1):
-            if back and told[earlier].handover_id == payment.handover_id:
-                part = min(back, worth[earlier])
-                worth[earlier] -= part
-                back -= part
-    return list(zip(told, worth, strict=True))
-
-
 def _moneys(ledger: Ledger, accounts: dict[str, Account]) -> Iterator[Money]:
     facts = ledger.facts
     net = net_payments(facts)
@@ -356,7 +243,7 @@ def _agency_balance(ledger: Ledger) -> int:
     net = net_payments(facts)
     for payout in facts.payments:
         left = net[payout.payment_id]
-        taken_back = _failed(facts, payout) or (payout.amount > 0 and left == 0)
+        taken_back = failed(facts, payout) or (payout.amount > 0 and left == 0)
         if payout.via_agency and not taken_back:
             balance -= left + payout.withheld
     return balance

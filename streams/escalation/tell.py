@@ -11,9 +11,10 @@ from msgspec.structs import replace
 from schemas.status import RECEIVABLES_MAX
 from streams.escalation import interest, ladder, outputs, waiting
 from streams.escalation.accounts import Account
-from streams.escalation.settlement import reopened_by, unreversed
+from streams.escalation.settlement import reopened_by
 from streams.escalation.state import Case, Change, Contract
 from streams.escalation.turn import Turn
+from streams.escalation.worth import unreversed
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _FEW = 3

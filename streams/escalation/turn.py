@@ -15,10 +15,10 @@ from streams.escalation.calendar import local_day
 from streams.escalation.facts import Invoice, Payment
 from streams.escalation.holds import Span
 from streams.escalation.ladder import NextStep, View
+from streams.escalation.ledger import Books, Ledger
 from streams.escalation.outputs import Told, counted, output_id
 from streams.escalation.plans import Course
 from streams.escalation.settings import Rules, Shared, policy_versions, terms
-from streams.escalation.settlement import Books, Ledger
 from streams.escalation.state import Case, Contract, Unpriced
 from streams.escalation.statuses import CLIMBING
 

@@ -6,8 +6,9 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from streams.escalation.settlement import Books, net_agency_payments, net_payments
+from streams.escalation.ledger import Books
 from streams.escalation.turn import Turn
+from streams.escalation.worth import net_agency_payments, net_payments
 from tests.escalation.harness import Out, World, world
 
 FIRST, LAST = date(2026, 1, 1), date(2026, 4, 30)

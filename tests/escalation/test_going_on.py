@@ -7,7 +7,7 @@ from msgspec.structs import replace
 
 from streams.escalation import settlement
 from streams.escalation.facts import Invoice, Payment
-from streams.escalation.settlement import Books, Ledger
+from streams.escalation.ledger import Books, Ledger
 from streams.processor import EscalationProcessor
 from tests.auditor.compare import actual
 from tests.auditor.life import Life
