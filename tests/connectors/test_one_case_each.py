@@ -30,8 +30,13 @@ TROUBLE: tuple[dict[str, Any], ...] = (
 )
 
 
-@pytest.mark.timeout(180)
-@pytest.mark.parametrize(("handovers", "kills"), [(30, 2), pytest.param(1_000, 10, marks=[pytest.mark.soak, pytest.mark.timeout(1_800)])])
+@pytest.mark.parametrize(
+    ("handovers", "kills"),
+    [
+        pytest.param(30, 2, marks=pytest.mark.timeout(180)),
+        pytest.param(1_000, 10, marks=[pytest.mark.soak, pytest.mark.timeout(1_800)]),
+    ],
+)
 async def test_every_handover_is_one_case(
     own_kafka: str, sandbox: Sandbox, direct: httpx.AsyncClient, tmp_path: Path, handovers: int, kills: int
 ) -> None:
