@@ -181,6 +181,10 @@ async def test_an_address_of_the_other_mode_is_refused_before_anything_is_sent(s
             await crossed.submit(submission())
         with pytest.raises(ModeMismatch):
             await crossed.check()
+        with pytest.raises(ModeMismatch):
+            await crossed.changes("S1")
+        with pytest.raises(ModeMismatch):
+            await crossed.report_payment("10000000001", ReportedPayment("k-1", "p-1", 100, date(2026, 3, 1)))
         await crossed.close()
 
 
@@ -199,6 +203,9 @@ def test_an_account_has_its_parts_for_both_ways_in(account: AccountConfig) -> No
     assert "p:w" not in repr(found)
     with pytest.raises(AccountUnusable, match="customer_id"):
         access.of(replace(account, customer_number="u:n"))
+    for url in ("", "no address", "http://[::1"):
+        with pytest.raises(AccountUnusable, match="url"):
+            Mediafinanz(replace(account, url=url))
 
 
 def test_a_status_nobody_has_entered_is_left_to_a_person_and_the_public_one_is_known() -> None:
@@ -259,7 +266,7 @@ async def _changed_at(url: str) -> None:
     wire = Wire(url, {}, 2.0)
     try:
         auth = {"clientId": "1", "licenceKey": "2", "sandbox": True}
-        await Soap(wire, f"{url}/soap", auth).change("sendMessage", claimIdentifier={"fileNumber": "1"}, message="x")
+        await Soap(wire, f"{url}/soap", auth, lambda: None).change("sendMessage", claimIdentifier={"fileNumber": "1"}, message="x")
     finally:
         await wire.close()
 

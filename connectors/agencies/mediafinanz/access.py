@@ -13,6 +13,7 @@ import httpx
 
 from connectors.delivery.agency import AccountConfig
 from connectors.delivery.errors import AccountUnusable, ModeMismatch
+from connectors.delivery.wire import url_problem
 
 HOSTS: Final[Mapping[str, str]] = {"api.mediafinanz.de": "live", "test.api.mediafinanz.de": "test"}
 SOAP_LIVE: Final = "https://soap.mediafinanz.de/encashment204"
@@ -36,16 +37,20 @@ def of(account: AccountConfig) -> Access:
     # md5 is what mediafinanz asks for; it protects nothing here but is sent by TLS alone
     key = hashlib.md5(f"{application}{licence}".encode(), usedforsecurity=False).hexdigest()
     headers = {"uuid": uuid, "user": user, "password": password, "Accept": "application/json"}
-    known = httpx.URL(account.url).host in HOSTS
     auth = {"clientId": client, "licenceKey": key, "sandbox": account.mode == "test"}
-    return Access(headers, auth, SOAP_LIVE if known else account.url.rstrip("/") + SOAP_ELSEWHERE)
+    return Access(headers, auth, SOAP_LIVE if _host(account) in HOSTS else account.url.rstrip("/") + SOAP_ELSEWHERE)
 
 
 def require_mode(account: AccountConfig) -> None:
     """Raises ModeMismatch where the address is of the other mode: REST has no other mark of it."""
-    mode = HOSTS.get(httpx.URL(account.url).host)
+    mode = HOSTS.get(_host(account))
     if mode not in (None, account.mode):
         raise ModeMismatch(f"its url is mediafinanz's {mode} address, the account is {account.mode}")
+
+
+def _host(account: AccountConfig) -> str:
+    """Empty where the address can't be one; `Wire` refuses that by its name."""
+    return "" if url_problem(account.url) else httpx.URL(account.url).host
 
 
 def _three(text: str, name: str, alone: tuple[str, int] | None = None) -> tuple[str, str, str]:

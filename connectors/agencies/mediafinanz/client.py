@@ -6,6 +6,7 @@ Neither a direct payment nor a message has a key at mediafinanz: each is looked 
 import asyncio
 import json
 from decimal import Decimal
+from functools import partial
 from typing import Any, Final
 
 import httpx
@@ -30,16 +31,15 @@ class Mediafinanz:
 
     def __init__(self, account: AccountConfig, *, answer_s: float = ANSWER_S) -> None:
         found = access.of(account)
-        self._account = account
         self._wire = Wire(account.url, found.headers, answer_s)
-        self._soap = Soap(self._wire, found.soap_url, found.auth)
+        self._require_mode = partial(access.require_mode, account)
+        self._soap = Soap(self._wire, found.soap_url, found.auth, self._require_mode)
 
     async def check(self) -> None:
-        access.require_mode(self._account)
         await self._soap.ask("getPayoutList")
 
     async def submit(self, submission: Submission) -> CaseView:
-        access.require_mode(self._account)
+        self._require_mode()
         validity.require(mapping.problems(submission))
         answer = await self._wire.send("PUT", "/v2.1/collect/claim/new/", mapping.body_of(submission))
         file_number = _taken(answer)
@@ -56,7 +56,7 @@ class Mediafinanz:
         return await self._whole(await self._soap.ask("getClaimStatus", claimIdentifier={"fileNumber": case_id}))
 
     async def recall(self, case_id: str, key: str, reason: str) -> None:
-        access.require_mode(self._account)
+        self._require_mode()
         answer = await self._wire.send("POST", f"/v2.1/collect/claim/{case_id}/close/", None)
         if answer.status_code >= 400 and CLAIM_CLOSED in _keys(answer):
             raise CaseEnded(f"HTTP {answer.status_code} {CLAIM_CLOSED}")

@@ -6,7 +6,7 @@ no error: zeep's own carry the whole body.
 """
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
@@ -44,9 +44,10 @@ def _described() -> Any:
 
 
 class Soap:
-    """Calls at `url`, each with `auth`."""
+    """Calls at `url`, each with `auth`. `guard` raises what keeps every call from being sent."""
 
-    def __init__(self, wire: Wire, url: str, auth: Mapping[str, object]) -> None:
+    def __init__(self, wire: Wire, url: str, auth: Mapping[str, object], guard: Callable[[], None]) -> None:
+        self._guard = guard
         self._wire = wire
         self._url = url
         self._auth = dict(auth)
@@ -61,6 +62,7 @@ class Soap:
         return await self._call(call, arguments, ResultUnknown)
 
     async def _call(self, call: str, arguments: Mapping[str, object], uncertain: type[AgencyError]) -> Any:
+        self._guard()
         envelope = self._client.create_message(self._client.service, call, auth=self._auth, **arguments)
         headers = {"Content-Type": "text/xml; charset=utf-8", "SOAPAction": f'"{call}"'}
         answer = await self._wire.call(self._url, etree.tostring(envelope), headers, uncertain)
