@@ -340,10 +340,11 @@ class _Partition:
 
     def finish(self) -> Replayed:
         """The result, with what a person should be warned of."""
-        self._result.contracts = len(self._states)
+        known = [key for key, state in self._states.items() if not state.forgotten]
+        self._result.contracts = len(known)
         self._result.shared, self._result.states = self._shared, self._states
         late_enough: dict[tuple[str, int], bool] = {}
-        for key in sorted(self._states):
+        for key in sorted(known):
             terms = settings.terms(self._shared, key.decode().split("/", 1)[0], self._states[key])
             at = terms.rules.at_minutes
             if terms.binding is not None and terms.rules.steps:
