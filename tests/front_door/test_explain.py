@@ -1,7 +1,7 @@
 """explain: why a contract stands where it stands; and what it foretells is what then happens."""
 
 import json
-from datetime import UTC, date, datetime, time
+from datetime import date, time
 from pathlib import Path
 from typing import Any
 
@@ -9,23 +9,19 @@ import pytest
 from msgspec.structs import replace
 from typer.testing import CliRunner
 
-from mahnlauf import topics
 from mahnlauf.cli import app
-from mahnlauf.configuration import apply_policy
 from mahnlauf.explain.coming import coming
 from mahnlauf.explain.found import in_files, on_cluster
 from mahnlauf.explain.standing import ATTENTION, WAITS
 from mahnlauf.explain.words import money
 from mahnlauf.failures import BadInput
 from mahnlauf.policy_file import read_policy
-from mahnlauf.publishing import Days, publish
 from mahnlauf.replaying import Days as ReplayDays
 from mahnlauf.replaying import replay_files
-from mahnlauf.stories import POLICY, TENANT, cases, lines
 from schemas import topics as names
-from streams.engine.cluster import Connection
 from streams.processor import EscalationProcessor
 from tests.front_door.plain_worker import work
+from tests.front_door.published import stories
 
 LADDER = """\
 policy: standard
@@ -164,16 +160,11 @@ def test_amounts_are_said_as_people_say_them(amount: int, currency: str, told: s
 
 
 async def test_from_a_cluster_it_is_the_contract_that_a_replay_gives(own_kafka: str, tmp_path: Path) -> None:
-    connection, until = Connection(own_kafka), date(2025, 3, 20)
-    await topics.create(connection, 2)
-    (tmp_path / "policy.yaml").write_text(POLICY)
-    policy = read_policy(tmp_path / "policy.yaml")
-    events = tmp_path / "events.jsonl"
-    events.write_bytes(b"".join(lines(list(cases())[:8])))
-    await apply_policy(connection, TENANT, policy, datetime(2025, 1, 1, tzinfo=UTC))
-    await publish(connection, [events], Days(NOON, until))
+    until = date(2025, 3, 20)
+    published = await stories(own_kafka, tmp_path, 8, until)
+    connection = published.connection
     await work(connection, 2, lambda outputs: outputs)
-    replayed = replay_files([events], [policy], ReplayDays(until, NOON)).replayed
+    replayed = replay_files([published.events], [published.policy], ReplayDays(until, NOON)).replayed
     processor = EscalationProcessor()
     for key, state in replayed.states.items():
         found = await on_cluster(connection, key.decode(), lambda done, whole: None)

@@ -3,27 +3,24 @@
 import asyncio
 import json
 from collections import Counter
-from datetime import UTC, date, datetime, time
+from datetime import date, time
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
-from mahnlauf import policy_preview, topics
+from mahnlauf import policy_preview
 from mahnlauf.cli import app
-from mahnlauf.configuration import apply_policy
 from mahnlauf.failures import BadInput
 from mahnlauf.policy_file import read_policy
 from mahnlauf.policy_preview import Plan, Tally, of_cluster, of_files, preview
-from mahnlauf.publishing import Days, publish
 from mahnlauf.replaying import Days as ReplayDays
 from mahnlauf.replaying import replay_files
-from mahnlauf.stories import POLICY, TENANT, cases, lines
 from schemas import topics as names
-from streams.engine.cluster import Connection
 from streams.engine.engine import Engine
 from streams.processor import EscalationProcessor
+from tests.front_door.published import stories
 from tests.front_door.reading import ends
 from tests.front_door.test_replay import _engine
 
@@ -144,21 +141,16 @@ def test_without_a_day_or_without_contracts_it_says_so(folder: Path) -> None:
 
 
 async def test_from_a_cluster_it_is_what_the_file_gives_and_nothing_is_written(own_kafka: str, folder: Path) -> None:
-    connection, until = Connection(own_kafka), date(2025, 2, 20)
-    await topics.create(connection, 2)
-    (folder / "policy.yaml").write_text(POLICY)
-    policy = read_policy(folder / "policy.yaml")
-    events = folder / "told.jsonl"
-    events.write_bytes(b"".join(lines(list(cases())[:20])))
-    await apply_policy(connection, TENANT, policy, datetime(2025, 1, 1, tzinfo=UTC))
-    await publish(connection, [events], Days(NOON, until))
+    until = date(2025, 2, 20)
+    published = await stories(own_kafka, folder, 20, until)
+    connection = published.connection
     await Engine(_engine(connection), EscalationProcessor()).drain()
     before = await ends(connection, *(names.NOTICES, names.COMMANDS, names.TIMERS, names.CASE_STATUS, names.CHANGELOG))
     groups = await of_cluster(connection, _quiet)
     assert policy_preview.last_tick(groups) == until
     plan = Plan(read_policy(folder / "new.yaml"), date(2025, 2, 21), 60, NOON)
     found = await asyncio.to_thread(preview, groups, plan, _quiet)
-    from_file = preview(of_files([events], [policy], until, NOON), plan, _quiet)
+    from_file = preview(of_files([published.events], [published.policy], until, NOON), plan, _quiet)
     assert _sent(found)
     assert _sent(found) == _sent(from_file)
     assert found.contracts == from_file.contracts
