@@ -130,10 +130,12 @@ def _pass_over(turn: Turn, step: NextStep) -> None:
 
 
 def fail_notice(turn: Turn, notice_id: str) -> None:
-    """A reminder did not arrive: it counts as skipped, its fee with it. Raises Refused."""
+    """A reminder did not arrive: it counts as skipped, its fee with it. Told again, it changes nothing. Raises Refused."""
     key = turn.key
     for place, reminder in enumerate(turn.contract.reminders):
         if reminder.ordinal and outputs.output_id(key, reminder.cycle, outputs.REMINDER, reminder.ordinal) == notice_id:
+            if reminder.skipped:
+                return
             failed = replace(reminder, skipped=True)
             turn.set(reminders=(*turn.contract.reminders[:place], failed, *turn.contract.reminders[place + 1 :]))
             attention.add(turn, "undeliverable")

@@ -87,7 +87,7 @@ def _notice_failed(contract: Contract, event: instructions.NoticeFailed) -> None
     if all(one["id"] != event.data.notice_id for one in known):
         raise Refused("unknown notice")
     for number, taken in enumerate(contract.steps):
-        if taken.notice_id == event.data.notice_id:
+        if taken.notice_id == event.data.notice_id and taken.kind != "skipped":
             contract.steps[number] = replace(taken, kind="skipped")
             for fees in (contract.decided.fees, contract.waiting_fees):
                 fees[:] = [fee for fee in fees if (fee.taken_on, fee.step) != (taken.day, taken.step)]

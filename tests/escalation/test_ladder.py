@@ -231,6 +231,19 @@ def test_a_reminder_that_failed_counts_as_skipped_and_its_fee_with_it() -> None:
     assert one.of("case.submit")[0].data["claims"][0]["reminded_on"] == ["2026-01-24"]
 
 
+def test_a_reminder_that_failed_fails_once() -> None:
+    """Who cleared the attention has seen to it; that the printer says so again is nothing new."""
+    one = world()
+    one.invoice()
+    one.days("2026-01-19", "2026-01-24")
+    notice_id = one.of("notice.reminder")[0].data["notice_id"]
+    one.event("notice.failed", "2026-01-25", by="printer", notice_id=notice_id, reason="moved")
+    assert one.status["attention"] == ["undeliverable"]
+    one.event("attention.cleared", "2026-01-26", by="k.weber", name="undeliverable")
+    one.event("notice.failed", "2026-01-27", by="printer", notice_id=notice_id, reason="moved")
+    assert one.status["attention"] == []
+
+
 def test_an_unknown_notice_cannot_fail() -> None:
     one = world()
     one.invoice()
