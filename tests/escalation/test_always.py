@@ -48,12 +48,13 @@ def test_sums_hold_to_the_cent_and_no_tick_is_missed(events: list[Event], settle
     st.sampled_from(("costs_first", "principal_first")),
     st.sampled_from(("due_date", "first_reminder", "thirty_days")),
     st.sampled_from(({"kind": "fixed", "percent": "90"}, {"kind": "statutory"})),
+    st.sampled_from((None, {"days": 14, "from": "first_step"}, {"days": 5, "from": "hand_over"})),
 )
 def test_sums_hold_with_interest_and_it_moves_nothing_by_itself(
-    events: list[Event], settlement: str, default: str, interest: dict[str, str]
+    events: list[Event], settlement: str, default: str, interest: dict[str, str], breathing_space: dict[str, Any] | None
 ) -> None:
     note(events)
-    live(events, settlement=settlement, default=default, interest=interest)
+    live(events, settlement=settlement, default=default, interest=interest, breathing_space=breathing_space)
 
 
 @slow
