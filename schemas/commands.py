@@ -56,7 +56,11 @@ class InterestBasis(Value):
 
 
 class CaseSubmitData(CommandData):
-    """Everything the agency needs except person data, which the connector looks up when it sends."""
+    """Everything the agency needs except person data, which the connector looks up when it sends.
+
+    `expected_agency_costs`: what the agency may charge the debtor of an undisputed claim (RDG 13e, RVG), net; absent where the fees are
+    not known: another currency than EUR, nothing open, more than 5,000 EUR.
+    """
 
     attempt: Ordinal
     agency_account: Name

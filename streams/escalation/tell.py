@@ -11,6 +11,8 @@ from msgspec.structs import replace
 from schemas.status import RECEIVABLES_MAX
 from streams.escalation import interest, ladder, outputs, waiting
 from streams.escalation.accounts import Account
+from streams.escalation.law.agency_fees import agency_costs
+from streams.escalation.law.tables import OutsideTable
 from streams.escalation.settlement import reopened_by
 from streams.escalation.state import Case, Change, Contract
 from streams.escalation.turn import Turn
@@ -171,20 +173,31 @@ def _holds(turn: Turn) -> list[dict[str, Any]]:
 def submit(turn: Turn, case: Case) -> None:
     """Hand a claim over: everything the agency needs but person data."""
     accounts = [turn.books.accounts[invoice_id] for invoice_id in case.invoice_ids]
+    open_amount = sum(account.open for account in accounts)
     data = {
         "handover_id": case.handover_id,
         "attempt": case.attempt,
         "agency_account": case.account,
         "claims": [_claim(turn, account) for account in accounts],
         "currency": turn.contract.currency,
-        "open_amount": sum(account.open for account in accounts),
+        "open_amount": open_amount,
         "costs": sum(account.costs_open for account in accounts),
         "interest": sum(account.interest for account in accounts),
         "interest_basis": interest.basis(turn.interest, accounts[0]) if turn.interest and accounts else None,
+        "expected_agency_costs": _agency_costs(turn, open_amount),
         "debtor_kind": turn.terms.debtor_kind,
         "creditor": turn.terms.creditor.model_dump(mode="json", exclude_none=True) if turn.terms.creditor else None,
     }
     turn.tell(outputs.SUBMIT, _present(data))
+
+
+def _agency_costs(turn: Turn, claim_minor: int) -> int | None:
+    """What the agency may charge the debtor of an undisputed claim, net (`domain.md` 6): of the principal alone, as RVG 2 and GKG 43 count
+    it. None where the law as it is known here has no answer."""
+    try:
+        return agency_costs(claim_minor, turn.day, currency=turn.contract.currency or "").total
+    except OutsideTable:
+        return None
 
 
 def _claim(turn: Turn, account: Account) -> dict[str, Any]:

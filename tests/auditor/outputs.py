@@ -7,6 +7,7 @@ from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
 from tests.auditor import ladder, money, waits
+from tests.auditor.agency_costs import expected_costs
 from tests.auditor.days import NEVER, moved
 from tests.auditor.handover import Handover
 from tests.auditor.ids import made_of
@@ -204,6 +205,7 @@ def submission(contract: Contract, case: Handover, view: View) -> Record:
         "open_amount": sum(claim["open"] for claim in claims),
         "costs": sum(claim["costs"] for claim in claims),
         "interest": 0,
+        "expected_agency_costs": expected_costs(contract.currency, sum(claim["open"] for claim in claims), contract.today()),
     }
 
 

@@ -43,10 +43,30 @@ def test_the_handover_says_what_the_agency_needs() -> None:
         "open_amount": 10_000,
         "costs": 250,
         "interest": 0,
+        "expected_agency_costs": 5_562,
         "debtor_kind": "consumer",
         "creditor": {"name": "Acme", "address": "Here 1", "iban": "DE00", "vat_deduction": False},
     }
     assert [one.status[name] for name in ("agency", "agency_account", "rung", "dunning_level")] == [None, "north", 2, 1]
+
+
+@pytest.mark.parametrize(
+    ("amount", "costs"),
+    [(4_000, 3_402), (30_000, 5_562), (500_000, 31_905 + 2_000), (500_001, None)],
+)
+def test_what_the_agency_may_charge_is_told(amount: int, costs: int | None) -> None:
+    """`domain.md` 6: the principal alone decides, not what dunning cost."""
+    one = world(steps=[{"kind": "remind", "day": 5, "level": 1, "fee": {"EUR": 250}}, {"kind": "hand_over", "day": 10}])
+    one.invoice(amount=amount)
+    one.days("2026-01-19", "2026-01-29")
+    assert one.of("case.submit")[0].data.get("expected_agency_costs") == costs
+
+
+def test_the_day_of_the_mandate_decides_about_the_agency_costs() -> None:
+    one = world(steps=[{"kind": "hand_over", "day": 10}])
+    one.invoice(at="2025-05-01", issued="2025-05-01", due="2025-05-20", amount=30_000)
+    one.tick("2025-05-31")
+    assert one.of("case.submit")[0].data["expected_agency_costs"] == 4_410 + 882
 
 
 def test_only_what_was_reminded_is_handed_over() -> None:
