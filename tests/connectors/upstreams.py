@@ -1,0 +1,75 @@
+"""What upstreams send and what their APIs answer, for the tests: written from their public documents, sharing nothing with the adapters."""
+
+import hmac
+import json
+from collections.abc import Mapping
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+import pytest
+
+from connectors.billing.upstream import Account, Fetch
+
+REAL: Final = Path(__file__).parents[3] / "shared" / "data" / "upstream"
+SECRET: Final = "whsec_s3cret"
+needs_real: Final = pytest.mark.skipif(not REAL.is_dir(), reason=f"the real webhooks are not at {REAL}")
+
+
+def account(upstream: str, tenant: str = "acme") -> Account:
+    return Account(upstream, tenant, "main", "test")
+
+
+def answering(objects: Mapping[str, Any]) -> Fetch:
+    """An API that has these objects, by path."""
+
+    async def fetch(path: str) -> Mapping[str, Any]:
+        found: Mapping[str, Any] = objects[path]
+        return found
+
+    return fetch
+
+
+def stripe_signed(body: bytes, at: int, secret: str = SECRET) -> dict[str, str]:
+    return {"stripe-signature": f"t={at},v1={hmac.new(secret.encode(), str(at).encode() + b'.' + body, sha256).hexdigest()},v0=00"}
+
+
+def gocardless_signed(body: bytes, secret: str = SECRET) -> dict[str, str]:
+    return {"webhook-signature": hmac.new(secret.encode(), body, sha256).hexdigest()}
+
+
+def stripe_event(type: str, about: Mapping[str, Any], id: str = "evt_1", created: int = 1_700_000_000, live: bool = False) -> bytes:
+    told = {"id": id, "object": "event", "created": created, "livemode": live, "type": type, "data": {"object": about}}
+    return json.dumps(told).encode()
+
+
+def gocardless_event(resource: str, action: str, links: Mapping[str, str], id: str = "EV1", **details: str) -> dict[str, Any]:
+    return {
+        "id": id,
+        "created_at": "2026-03-04T10:11:12.123Z",
+        "resource_type": resource,
+        "action": action,
+        "links": links,
+        "details": {"origin": "bank", "cause": "other", "description": "", **details},
+        "metadata": {},
+    }
+
+
+def gocardless_body(*events: Mapping[str, Any]) -> bytes:
+    return json.dumps({"events": events}).encode()
+
+
+PAYMENT: Final = {
+    "id": "PM1",
+    "amount": 4990,
+    "currency": "EUR",
+    "charge_date": "2026-03-02",
+    "status": "charged_back",
+    "metadata": {"invoice": "R-1"},
+    "links": {"mandate": "MD1", "creditor": "CR1"},
+}
+GOCARDLESS_API: Final = {
+    "/payments/PM1": {"payments": PAYMENT},
+    "/mandates/MD1": {"mandates": {"id": "MD1", "metadata": {"contract": "C-1"}}},
+    "/refunds/RF1": {"refunds": {"id": "RF1", "amount": 100, "currency": "EUR", "links": {"payment": "PM1"}}},
+}
