@@ -58,7 +58,7 @@ def _stepped_here(contract: Contract) -> bool:
     `escalation.md` says: while the cycle has not begun. But invoices that are published with the time of the move are overdue at once, so
     that nothing of theirs, and no case, could ever move in. As long as no step was taken nobody has heard of anything from here.
     """
-    return contract.begun and (contract.current is not None or contract.attempt > 0 or any(one.rung for one in contract.standings))
+    return contract.begun and (contract.current is not None or contract.attempt > 0 or contract.stepped_on is not None)
 
 
 def _rung(turn: Turn, told: TakenOverReceivable) -> int:

@@ -12,7 +12,9 @@ from schemas.status import RECEIVABLES_MAX
 from streams.escalation import interest, ladder, outputs, waiting
 from streams.escalation.accounts import Account
 from streams.escalation.law.agency_fees import agency_costs
+from streams.escalation.law.limitation import limitation_on
 from streams.escalation.law.tables import OutsideTable
+from streams.escalation.ledger import PAYMENT
 from streams.escalation.settlement import reopened_by
 from streams.escalation.state import Case, Change, Contract
 from streams.escalation.turn import Turn
@@ -147,8 +149,34 @@ def _row(turn: Turn, totals: _Totals, listed: list[dict[str, Any]]) -> tuple[Any
         contract.version,
         [{"changed_at": moment(one.at_us), "to": one.to, "dunning_level": one.level} for one in changes],
         listed,
-        None,
+        _limitation_on(turn),
     )
+
+
+def _limitation_on(turn: Turn) -> date | None:
+    """The last day on which all that is open can be enforced (BGB 195, 199, 212; `domain.md` 6 has the three years).
+
+    The debt arose when it was invoiced, as for interest, and a part payment to the creditor begins the period anew. One to the agency does
+    not here: to be warned too early does no harm.
+    """
+    books = turn.books
+    still_open = [account.invoice for account in books.accounts.values() if account.open]
+    if not still_open:
+        return None
+    paid = _paid_in_part_on(turn) if books.parts else {}
+    return min([limitation_on(invoice.issued_on, tuple(paid.get(invoice.invoice_id, ()))) for invoice in still_open])
+
+
+def _paid_in_part_on(turn: Turn) -> dict[str, list[date]]:
+    """Value dates of the payments that settled something of each receivable."""
+    days = {payment.payment_id: payment.value_date for payment in turn.contract.facts.payments}
+    found: dict[str, list[date]] = {}
+    for (kind, money_id), parts in turn.books.parts.items():
+        if kind == PAYMENT:
+            for invoice_id, amount in parts.items():
+                if amount > 0:
+                    found.setdefault(invoice_id, []).append(days[money_id])
+    return found
 
 
 def rung(turn: Turn) -> int:

@@ -363,6 +363,7 @@ class Contract:
         self.exhausted -= paid
         self.waiting = {one: waits for one, waits in self.waiting.items() if one not in paid}
         self.attention.names &= WAITING & {waits.why for waits in self.waiting.values()}
+        self.unapplied.clear()
 
     def update_attention(self, view: View) -> None:
         attention = self.attention

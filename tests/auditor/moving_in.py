@@ -49,8 +49,9 @@ def take_over(contract: Contract, event: ContractTakenOver) -> None:
 
 
 def _stepped(contract: Contract) -> bool:
-    climbed = any(max(taken.rungs.values(), default=0) > 0 for taken in contract.steps if taken.cycle == contract.cycle)
-    return climbed or contract.attempt > 0 or contract.current is not None
+    here = any(taken.cycle == contract.cycle and not taken.taken_over for taken in contract.steps)
+    elsewhere = any(cycle == contract.cycle for cycle, _ in contract.stepped_elsewhere)
+    return here or elsewhere or contract.attempt > 0 or contract.current is not None
 
 
 def reminded_on(receivable: TakenOverReceivable) -> tuple[date, ...]:

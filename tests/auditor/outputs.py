@@ -12,6 +12,7 @@ from tests.auditor.days import NEVER, moved
 from tests.auditor.handover import Handover
 from tests.auditor.ids import made_of
 from tests.auditor.ladder import View
+from tests.auditor.limitation import limitation_on
 
 if TYPE_CHECKING:
     from tests.auditor.case import Contract
@@ -102,6 +103,7 @@ def status(contract: Contract, view: View) -> Record:
             {name: change["data"][name] for name in ("changed_at", "to", "dunning_level")} for change in contract.out.history[-3:]
         ],
         "receivables": _open_receivables(view),
+        "limitation_on": limitation_on(contract, view),
     }
 
 

@@ -154,6 +154,8 @@ CASE = {
     "only what was reminded": "escalation/test_handover.only_what_was_reminded_is_handed_over",
     "payment_methods": "escalation/test_handover.only_the_payment_methods_that_the_step_takes",
     "case.submit": "escalation/test_handover.the_handover_says_what_the_agency_needs",
+    "case.submit: agency costs": "escalation/test_handover.the_day_of_the_mandate_decides_about_the_agency_costs",
+    "limitation_on": "escalation/test_limitation.a_part_payment_begins_it_anew",
     "the account": "escalation/test_handover.whose_account",
     "by hand": "escalation/test_handover.ordered_by_hand_without_waiting_and_touching_no_rung",
     "despite_hold": "escalation/test_handover.a_held_contract_only_despite_the_hold",

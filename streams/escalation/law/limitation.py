@@ -1,13 +1,14 @@
 """Limitation (BGB 195, 199, 212): until when a claim can be enforced."""
 
-from collections.abc import Iterable
 from datetime import date
+from functools import lru_cache
 from typing import Final
 
 YEARS: Final = 3
 
 
-def limitation_on(arose_on: date, acknowledged_on: Iterable[date] = ()) -> date:
+@lru_cache(maxsize=10_000)  # asked at every event, of few days
+def limitation_on(arose_on: date, acknowledged_on: tuple[date, ...] = ()) -> date:
     """The last day of the period: three years from the end of the year in which the claim arose; a part payment or another
     acknowledgement while the period runs begins three years anew, from its own day. One before the period began, or after it ended,
     changes nothing (the debtor gets the benefit of the doubt)."""
@@ -17,11 +18,6 @@ def limitation_on(arose_on: date, acknowledged_on: Iterable[date] = ()) -> date:
         if begins < day <= last:
             last = _years_later(day)
     return last
-
-
-def days_left(last: date, today: date) -> int:
-    """Days after `today` until the period is over; negative once it is."""
-    return (last - today).days
 
 
 def _years_later(day: date) -> date:
