@@ -3,12 +3,13 @@
 import asyncio
 
 from connectors.agencies.registry import AGENCIES
+from connectors.billing.registry import UPSTREAMS
 from connectors.delivery.connector import Connector, ConnectorConfig
 
 
 async def deliver(config: ConnectorConfig, stopped: asyncio.Event) -> None:
     """Deliver until `stopped` is set. Raises ConfigError, PortTaken, EngineError."""
-    connector = Connector(config, AGENCIES)
+    connector = Connector(config, AGENCIES, UPSTREAMS)
     running = asyncio.create_task(connector.run())
     waiting = asyncio.create_task(stopped.wait())
     try:

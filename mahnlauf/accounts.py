@@ -14,10 +14,13 @@ from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
 from connectors.agencies.registry import AGENCIES, SANDBOX_PATHS
+from connectors.billing.registry import UPSTREAMS
+from connectors.billing.upstream import NotThere
 from connectors.delivery import accounts, wire
 from connectors.delivery.agency import AccountConfig, Agency
 from connectors.delivery.errors import AccountUnusable, AgencyError
 from connectors.delivery.sealing import Keys, SealBroken, key_id
+from connectors.delivery.upstreams import Upstream, fetch_by
 from mahnlauf import committed
 from mahnlauf.configuration import timestamp_ms
 from mahnlauf.connecting import secret
@@ -94,6 +97,8 @@ def resealed(account: AgencyAccount, keys: Keys) -> AgencyAccount | None:
 async def check(account: AccountConfig, *, ask: bool = True) -> None:
     """Whether the account can be used; `ask` the agency whether it knows the credentials, and whether they are of the account's mode.
     Raises BadInput, CommandFailed."""
+    if account.agency in UPSTREAMS:
+        return await _check_upstream(UPSTREAMS[account.agency], account, ask)
     if account.agency not in AGENCIES:
         raise BadInput(f"account {account.key}: there is no agency {account.agency!r} in this release")
     try:
@@ -105,6 +110,20 @@ async def check(account: AccountConfig, *, ask: bool = True) -> None:
             await _ask(agency, account)
     finally:
         await agency.close()
+
+
+async def _check_upstream(upstream: Upstream, account: AccountConfig, ask: bool) -> None:
+    try:
+        asked = upstream.wire(account)
+    except AccountUnusable as error:
+        raise BadInput(f"account {account.key}: {error}") from None
+    try:
+        if ask:
+            await fetch_by(asked)(upstream.probe)
+    except (AgencyError, NotThere) as error:
+        raise CommandFailed(f"account {account.key}: {account.agency} refuses it: {error}") from None
+    finally:
+        await asked.close()
 
 
 async def _ask(agency: Agency, account: AccountConfig) -> None:

@@ -19,7 +19,9 @@ from schemas.billing import ChargebackEvent, ContractEvent, InvoiceEvent, Paymen
 from schemas.ids import NAMESPACE, contract_key
 
 Fetch: TypeAlias = Callable[[str], Awaitable[Mapping[str, Any]]]
-"""From a path of the upstream's API to the JSON object that stands there. What it raises is for whoever gave it."""
+"""From a path of the upstream's API to the JSON object that stands there. Raises NotThere; what else it raises
+is for whoever gave it."""
+Why: TypeAlias = Literal["unknown_type", "no_news", "no_contract", "other_mode", "not_there", "unusable"]
 Told: TypeAlias = Mapping[str, Any]
 """A JSON object of the upstream's."""
 
@@ -66,7 +68,7 @@ class Skipped:
 
     id: str
     type: str
-    why: Literal["unknown_type", "no_news", "no_contract", "other_mode", "unusable"]
+    why: Why
     detail: str = ""
 
 
@@ -77,6 +79,10 @@ class Translate(Protocol):
     """One upstream's mapping. Raises NotUnderstood for a body that is none of its, and what `fetch` raises."""
 
     async def __call__(self, account: Account, body: bytes, fetch: Fetch) -> tuple[Outcome, ...]: ...
+
+
+class NotThere(Exception):
+    """The upstream has no such object; the message says which."""
 
 
 class NotUnderstood(ValueError):
@@ -92,7 +98,7 @@ class Happened:
     type: str
     at: datetime
 
-    def skipped(self, why: Literal["unknown_type", "no_news", "no_contract", "other_mode", "unusable"], detail: str = "") -> Skipped:
+    def skipped(self, why: Why, detail: str = "") -> Skipped:
         return Skipped(self.id, self.type, why, detail)
 
     def published(self, type: str, contract: str | None, what: str, data: Mapping[str, Any]) -> Outcome:
@@ -129,6 +135,8 @@ async def handled(handler: Handler | None, happened: Happened, told: Told, fetch
         return (happened.skipped("unknown_type"),)
     try:
         return await handler(happened, told, fetch)
+    except NotThere as error:
+        return (happened.skipped("not_there", str(error)),)
     except AmountUnusable as error:
         return (happened.skipped("unusable", str(error)),)
     except (KeyError, TypeError, AttributeError, ValueError, OverflowError) as error:

@@ -27,6 +27,7 @@ from connectors.delivery.partition import INPUTS, Partition, Surroundings
 from connectors.delivery.replies import moment
 from connectors.delivery.sealing import Keys
 from connectors.delivery.texts import Texts
+from connectors.delivery.upstreams import Upstream, Upstreams
 from connectors.web import WebServer
 from schemas import topics
 from schemas.accounts import AgencyAccount
@@ -76,13 +77,18 @@ class ConnectorConfig:
 
 
 class Connector:
-    """See the module's first lines. `agencies` makes adapters by agency name. Raises ConfigError."""
+    """See the module's first lines. `agencies` makes adapters by agency name, `upstreams` are those whose
+    webhooks become events. Raises ConfigError."""
 
-    def __init__(self, config: ConnectorConfig, agencies: Mapping[str, OpenAgency]) -> None:
+    def __init__(
+        self, config: ConnectorConfig, agencies: Mapping[str, OpenAgency], upstreams: Mapping[str, Upstream] | None = None
+    ) -> None:
         self.config = config
         self.metrics = Metrics()
         self._agencies = agencies
-        self._given = _by_key(config.accounts, agencies)
+        self._upstreams = upstreams or {}
+        self._known = frozenset((*agencies, *self._upstreams))
+        self._given = _by_key(config.accounts, self._known)
         self._stale: asyncio.Queue[str] = asyncio.Queue()
         self._server = WebServer(Pages(self).app(), config.host, config.port)
         self._stopped = asyncio.Event()
@@ -178,6 +184,7 @@ class Connector:
             calendar=calendar,
             metrics=self.metrics,
             pace=config.pace,
+            upstreams=Upstreams(self._upstreams, accounts.by_key, config.keys, self.metrics),
         )
 
     async def _take_part(self) -> None:
@@ -319,7 +326,7 @@ class Connector:
         log.critical("partition %d stands still: %s", number, _told(error))
 
     def _usable(self, account: AccountConfig) -> None:
-        _refuse_unusable(account, self._agencies)
+        _refuse_unusable(account, self._known)
 
     def _day_moved(self) -> None:
         for owner in self.owners:
@@ -385,19 +392,19 @@ async def _read_feed(owner: AccountOwner) -> str:
     return owner.feed.cursor or ""
 
 
-def _by_key(accounts: tuple[AccountConfig, ...], agencies: Mapping[str, OpenAgency]) -> dict[str, AccountConfig]:
+def _by_key(accounts: tuple[AccountConfig, ...], known: frozenset[str]) -> dict[str, AccountConfig]:
     by_key: dict[str, AccountConfig] = {}
     for account in accounts:
-        _refuse_unusable(account, agencies)
+        _refuse_unusable(account, known)
         if account.key in by_key:
             raise ConfigError(f"account {account.key} stands there twice")
         by_key[account.key] = account
     return by_key
 
 
-def _refuse_unusable(account: AccountConfig, agencies: Mapping[str, OpenAgency]) -> None:
-    if account.agency not in agencies:
-        raise ConfigError(f"account {account.key}: there is no agency {account.agency!r}; there are {', '.join(sorted(agencies))}")
+def _refuse_unusable(account: AccountConfig, known: frozenset[str]) -> None:
+    if account.agency not in known:
+        raise ConfigError(f"account {account.key}: there is no agency {account.agency!r}; there are {', '.join(sorted(known))}")
     if not 0 < account.per_second < float("inf"):
         raise ConfigError(f"account {account.key}: per_second must be a number more than 0")
 

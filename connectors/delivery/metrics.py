@@ -20,6 +20,9 @@ class Metrics:
         self.unmatched = Counter(
             "mahnlauf_agency_unmatched", "What an agency said and nobody here understands", ["agency", "why"], registry=self.registry
         )
+        self.upstream = Counter(
+            "mahnlauf_upstream_events", "Events of upstreams by what became of them", ["upstream", "outcome"], registry=self.registry
+        )
         self.errors = Counter("mahnlauf_connector_errors", "Unexpected exceptions of our own code", ["exception"], registry=self.registry)
         self.parked = Gauge("mahnlauf_connector_parked", "Handovers that wait, by account", ["account"], registry=self.registry)
         self.unfinished = Gauge("mahnlauf_connector_unfinished", "Commands read and not finished", registry=self.registry)

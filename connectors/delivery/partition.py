@@ -24,7 +24,8 @@ from connectors.delivery.metrics import Metrics
 from connectors.delivery.owner import AccountOwner, Pace
 from connectors.delivery.progress import Progress
 from connectors.delivery.texts import Texts
-from connectors.delivery.webhook import case_named
+from connectors.delivery.upstreams import Upstreams
+from connectors.delivery.webhook import case_named, of_upstream
 from schemas import codec, topics
 from schemas.commands import CommandEvent
 from schemas.ids import contract_key
@@ -60,6 +61,7 @@ class Surroundings:
     calendar: Clock
     metrics: Metrics
     pace: Pace
+    upstreams: Upstreams
 
 
 class Partition:
@@ -223,9 +225,12 @@ class Partition:
             self.progress[topic].begin(record.offset)
 
     async def _hear(self, records: list[Record], book: Book, tasks: asyncio.TaskGroup, stack: AsyncExitStack) -> None:
-        """Webhooks; what else stands there was written by us, for a person to read."""
+        """Webhooks of agencies and upstreams; what else stands there was written by us, for a person to read."""
         passed = []
         for record in records:
+            if of_upstream(record.headers):
+                tasks.create_task(self._translate(record, book))
+                continue
             case_id = case_named(record.value, record.headers)
             if case_id is None:
                 passed.append((topics.INBOX, record.offset))
@@ -233,6 +238,15 @@ class Partition:
                 self._owner((record.key or b"").decode(), book, tasks, stack).hear(case_id, record.offset)
         if passed:
             await book.write(Entry(finished=tuple(passed)))
+
+    async def _translate(self, record: Record, book: Book) -> None:
+        """What an upstream's delivery says and that it was read are written in one transaction, so it is said once."""
+        outputs = await self._around.upstreams.outputs(record, self._waits)
+        await book.write(Entry(outputs=outputs, finished=((topics.INBOX, record.offset),)))
+
+    def _waits(self) -> None:
+        """An upstream that is away, for however long, is no sign that this process is stuck."""
+        self._moved_at = asyncio.get_running_loop().time()
 
     async def _hand_over(self, records: list[Record], book: Book, tasks: asyncio.TaskGroup, stack: AsyncExitStack) -> None:
         for record in records:

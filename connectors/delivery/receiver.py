@@ -1,4 +1,5 @@
-"""The receiver of webhooks: one small web application for every agency. It verifies, stores on `agency.inbox`, and answers; nothing else.
+"""The receiver of webhooks: one small web application for every agency and upstream. It verifies, stores on `agency.inbox`,
+and answers; nothing else.
 
     POST /<agency>/<tenant>/<account>     200: stored (or known already), 401: not genuine, or no account that could tell (which it is,
                                           only the metric says), 408 / 413: too slow, too large, 503: not stored, send it again
@@ -14,7 +15,7 @@ import logging
 import os
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass, field
 from typing import Final
 
@@ -30,7 +31,7 @@ from connectors.delivery.accounts import SECRET_SEALED, UNREADABLE, Accounts
 from connectors.delivery.agency import AccountConfig, account_key
 from connectors.delivery.metrics import WebhookMetrics
 from connectors.delivery.sealing import Keys
-from connectors.delivery.webhook import KIND, WEBHOOK, Delivery, NotGenuine, Webhook, kept
+from connectors.delivery.webhook import KIND, UPSTREAM, WEBHOOK, Delivery, NotGenuine, Webhook, kept
 from connectors.web import WebServer
 from schemas import topics
 from streams.engine.cluster import Cluster, Connection
@@ -75,12 +76,20 @@ class ReceiverConfig:
 
 
 class Receiver:
-    """See the module's first lines. `webhooks` verify, by agency; `wall_s` is the wall clock."""
+    """See the module's first lines. `webhooks` verify, by agency or upstream; `upstreams`: which of them are upstreams;
+    `wall_s` is the wall clock."""
 
-    def __init__(self, config: ReceiverConfig, webhooks: Mapping[str, Webhook], wall_s: Callable[[], float] = time.time) -> None:
+    def __init__(
+        self,
+        config: ReceiverConfig,
+        webhooks: Mapping[str, Webhook],
+        wall_s: Callable[[], float] = time.time,
+        upstreams: Collection[str] = (),
+    ) -> None:
         self._config = config
         self._webhooks = webhooks
         self._wall_s = wall_s
+        self._upstreams = frozenset(upstreams)
         self._seen: OrderedDict[tuple[str, str], None] = OrderedDict()
         self._under_way = 0
         self._producer: AIOKafkaProducer | None = None
@@ -179,7 +188,11 @@ class Receiver:
         try:
             async with asyncio.timeout(STORED_WITHIN_S):
                 await self._producer.send_and_wait(
-                    topics.INBOX, value, key.encode(), timestamp_ms=int(self._wall_s() * 1000), headers=[(KIND, WEBHOOK)]
+                    topics.INBOX,
+                    value,
+                    key.encode(),
+                    timestamp_ms=int(self._wall_s() * 1000),
+                    headers=[(KIND, UPSTREAM if agency in self._upstreams else WEBHOOK)],
                 )
         except (kafka_errors.KafkaError, TimeoutError) as error:
             log.warning("a webhook for %s could not be stored: %r", key, error)

@@ -19,6 +19,8 @@ from streams.engine.protocol import Headers
 KIND: Final = "mahnlauf-kind"
 """Header that tells webhooks from what else stands on `agency.inbox`."""
 WEBHOOK: Final = b"webhook"
+UPSTREAM: Final = b"upstream"
+"""A delivery of an upstream: what it says becomes events of ours (`upstreams.py`)."""
 CASE_ID_MAX: Final = 200
 """Characters; as any id of the contract."""
 DELIVERY_ID_MAX: Final = 200
@@ -88,3 +90,14 @@ def case_named(value: bytes | None, headers: Headers) -> str | None:
         return str(told["case_id"] or "")[:CASE_ID_MAX]
     except (ValueError, KeyError, TypeError):
         return None
+
+
+def of_upstream(headers: Headers) -> bool:
+    """Whether a record of `agency.inbox` is a delivery of an upstream."""
+    return (KIND, UPSTREAM) in [tuple(header) for header in headers]
+
+
+def opened(value: bytes, key: str, keys: Keys) -> tuple[str, str, bytes]:
+    """Source, id and body of a delivery on `agency.inbox`. Raises SealBroken, ValueError, KeyError, TypeError."""
+    told = json.loads(value)
+    return told["agency"], told["delivery"], base64.b64decode(keys.open(told["body"], place(key)))

@@ -11,6 +11,7 @@ from pydantic import ValidationError
 from rich.table import Table
 
 from connectors.agencies.registry import AGENCIES
+from connectors.billing.registry import UPSTREAMS
 from connectors.delivery import accounts as sealed
 from connectors.delivery.agency import AccountConfig
 from connectors.delivery.sealing import SealBroken, key_id
@@ -43,7 +44,7 @@ def accounts() -> None:
 @app.command(epilog="Example: mahnlauf accounts add acme/main --agency atriga --customer-id 4711 --secret-file /run/secrets/atriga")
 def add(
     name: Name,
-    agency: Annotated[str, typer.Option(help=f"One of {', '.join(sorted(AGENCIES))}.")],
+    agency: Annotated[str, typer.Option(help=f"One of {', '.join(sorted((*AGENCIES, *UPSTREAMS)))}.")],
     customer_id: Annotated[str, typer.Option(help="As the agency knows the creditor.")],
     mode: Annotated[str, typer.Option(help="test or live.")] = "test",
     url: Annotated[str | None, typer.Option(help='The agency\'s address, where connector.hosts is "live".')] = None,
@@ -225,8 +226,9 @@ def _parts(name: str) -> tuple[str, str]:
 
 
 def _agency(name: str) -> str:
-    if name not in AGENCIES:
-        raise BadInput(f"there is no agency {name!r}; there are {', '.join(sorted(AGENCIES))}")
+    known = sorted((*AGENCIES, *UPSTREAMS))
+    if name not in known:
+        raise BadInput(f"there is no agency {name!r}; there are {', '.join(known)}")
     return name
 
 

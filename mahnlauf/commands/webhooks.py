@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 from connectors.agencies.registry import WEBHOOKS
+from connectors.billing.registry import UPSTREAMS
 from connectors.delivery.receiver import Receiver, ReceiverConfig
 from connectors.web import PortTaken
 from mahnlauf import logs, topics
@@ -24,8 +25,8 @@ def command(
 ) -> None:
     """Receive webhooks: what agencies tell by themselves is verified, stored on Kafka and answered at once.
 
-    POST /<agency>/<tenant>/<account>, signed with the account's webhook secret (mahnlauf accounts add --webhook-secret-file). Connectors do
-    what follows. Any number may run. Pages: /metrics, /healthz. Put your own TLS in front of it.
+    POST /<agency or upstream>/<tenant>/<account>, signed with the account's webhook secret (mahnlauf accounts add --webhook-secret-file).
+    Connectors do what follows. Any number may run. Pages: /metrics, /healthz. Put your own TLS in front of it.
     """
     settings = load()
     logs.configure(settings.log.level, None if settings.log.format == "auto" else settings.log.format == "json")
@@ -36,7 +37,8 @@ def command(
 
     async def receive(told: asyncio.Event) -> None:
         await topics.require(where)
-        await Receiver(config, WEBHOOKS).run(told, lambda url: say(f"webhooks are received on {url}"))
+        verifying = {**WEBHOOKS, **{name: upstream.verify for name, upstream in UPSTREAMS.items()}}
+        await Receiver(config, verifying, upstreams=UPSTREAMS).run(told, lambda url: say(f"webhooks are received on {url}"))
 
     try:
         run_until_told(receive)

@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from connectors.agencies.atriga.client import Atriga
+from connectors.billing.registry import UPSTREAMS
 from connectors.delivery import accounts as stored
 from connectors.delivery.agency import AccountConfig, OpenAgency
 from connectors.delivery.connector import Connector, ConnectorConfig
@@ -47,6 +48,16 @@ async def need_topics(bootstrap: str) -> None:
         await make_topics(bootstrap, [topics.ACCOUNTS], 1)
     if missing:
         await make_topics(bootstrap, sorted(missing), PARTITIONS, {"max.message.bytes": str(topics.WRITTEN_BYTES_MAX)})
+
+
+async def need_billing(bootstrap: str) -> None:
+    """Topics that upstreams' events go to."""
+    admin = AIOKafkaAdminClient(bootstrap_servers=bootstrap)
+    await admin.start()
+    missing = set(topics.BILLING_INPUTS) - set(await admin.list_topics())
+    await admin.close()
+    if missing:
+        await make_topics(bootstrap, sorted(missing), PARTITIONS)
 
 
 class Replies:
@@ -224,7 +235,7 @@ async def running(
     given = (tenant.account,) if accounts is None else accounts
     config = ConnectorConfig(Connection(tenant.bootstrap), given, keys or Keys(), url_of=lambda _: tenant.account.url, app=group, pace=pace)
     hasty: dict[str, OpenAgency] = {"atriga": lambda account: agency(account, answer_s=answer_s)}
-    connector = Connector(config, hasty if agencies is None else agencies)
+    connector = Connector(config, hasty if agencies is None else agencies, UPSTREAMS)
     task = asyncio.create_task(connector.run())
     try:
         await eventually(lambda: _started(connector, task, ready), "the connector is ready")

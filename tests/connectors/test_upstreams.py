@@ -213,7 +213,7 @@ STRIPE_API = {
     "/v1/invoices/in_1": {"id": "in_1", "subscription": "sub_1", "metadata": {}},
     "/v1/invoices/in_1KJdKkJDPojXS6LNSwSWkZSN": {"id": "in_1KJdKkJDPojXS6LNSwSWkZSN", "subscription": "sub_2"},
 }
-CHARGE = {"id": "ch_1", "amount": 2500, "currency": "usd", "created": 1_700_000_000, "metadata": {"contract": "C-1"}}
+CHARGE = {"id": "ch_1", "amount": 2500, "currency": "usd", "created": 1_700_000_000, "invoice": None, "metadata": {"contract": "C-1"}}
 
 
 async def of_stripe(body: bytes) -> Outcome:

@@ -84,9 +84,15 @@ def contract_of_invoice(invoice: Told) -> str | None:
     )
 
 
+async def _with_invoice(charge: Told, fetch: Fetch) -> Told:
+    """Events of releases from 2025-03-31 on don't name a charge's invoice; what is fetched is of the release before (`registry.py`)."""
+    return charge if "invoice" in charge else await fetch(f"/v1/charges/{charge['id']}")
+
+
 async def _contract_of_charge(charge: Told, fetch: Fetch) -> str | None:
     if named := _named(charge):
         return named
+    charge = await _with_invoice(charge, fetch)
     invoice = charge.get("invoice")
     if isinstance(invoice, str):
         invoice = await fetch(f"/v1/invoices/{invoice}")
@@ -146,11 +152,13 @@ def _payment(charge: Told) -> dict[str, Any]:
 
 
 async def _initiated(happened: Happened, charge: Told, fetch: Fetch) -> tuple[Outcome, ...]:
+    charge = await _with_invoice(charge, fetch)
     contract = await _contract_of_charge(charge, fetch)
     return (happened.published("payment.initiated", contract, charge["id"], _payment(charge)),)
 
 
 async def _received(happened: Happened, charge: Told, fetch: Fetch) -> tuple[Outcome, ...]:
+    charge = await _with_invoice(charge, fetch)
     data = {**_payment(charge), "value_date": day(happened.at)}
     return (happened.published("payment.received", await _contract_of_charge(charge, fetch), charge["id"], data),)
 

@@ -1,0 +1,156 @@
+"""A webhook of an upstream over real HTTP onto a real broker, and out of a connector as events, once; with an API that fails on the way."""
+
+import asyncio
+import json
+import time
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+import httpx
+import pytest
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, Response
+from starlette.routing import Route
+
+from connectors.billing.registry import UPSTREAMS
+from connectors.delivery import accounts
+from connectors.delivery.receiver import Receiver, ReceiverConfig
+from connectors.delivery.sealing import Key, Keys
+from connectors.web import WebServer
+from schemas import codec, topics
+from streams.engine.cluster import Connection
+from streams.engine.protocol import Record
+from tests.connectors import upstreams
+from tests.connectors.kit import Tenant, idle, need_billing, running
+from tests.connectors.upstreams import GOCARDLESS_API, gocardless_body, gocardless_event, gocardless_signed, stripe_event, stripe_signed
+from tests.engine.kit import read_all
+
+STRIPE_API = {
+    "/v1/charges/ch_1": {"id": "ch_1", "invoice": "in_1", "metadata": {}},
+    "/v1/invoices/in_1": {"id": "in_1", "subscription": "C-1", "metadata": {}},
+}
+DISPUTE = {"id": "dp_1", "charge": "ch_1", "amount": 1000, "currency": "eur", "reason": "insufficient_funds", "created": 1_700_000_000}
+
+
+@dataclass
+class Api:
+    """An upstream's API. `faults` are answered first, one a request."""
+
+    objects: Mapping[str, Any]
+    faults: list[Response] = field(default_factory=list)
+    authorizations: set[str] = field(default_factory=set)
+    url: str = ""
+
+    async def get(self, request: Request) -> Response:
+        self.authorizations.add(request.headers["authorization"])
+        if self.faults:
+            return self.faults.pop(0)
+        found = self.objects.get(request.url.path)
+        return PlainTextResponse("not found", 404) if found is None else JSONResponse(found)
+
+
+@asynccontextmanager
+async def served(api: Api) -> AsyncIterator[Api]:
+    server = WebServer(Starlette(routes=[Route("/{path:path}", api.get)]), "127.0.0.1", 0)
+    await server.start()
+    api.url = server.url
+    try:
+        yield api
+    finally:
+        await server.stop()
+
+
+@asynccontextmanager
+async def receiving(tenant: Tenant, keys: Keys, upstream: str) -> AsyncIterator[httpx.AsyncClient]:
+    await need_billing(tenant.bootstrap)
+    account = tenant.sealed(keys).model_copy(update={"secret": None, "agency": upstream})
+    await tenant.configure(accounts.with_secrets(account, {accounts.CODE: "sk_test", accounts.WEBHOOK: upstreams.SECRET}, keys))
+    stopped, listening = asyncio.Event(), asyncio.get_running_loop().create_future()
+    verifying = {name: each.verify for name, each in UPSTREAMS.items()}
+    receiver = Receiver(ReceiverConfig(Connection(tenant.bootstrap), keys), verifying, upstreams=UPSTREAMS)
+    task = asyncio.create_task(receiver.run(stopped, listening.set_result))
+    try:
+        await asyncio.wait([task, listening], return_when=asyncio.FIRST_COMPLETED, timeout=30)
+        async with httpx.AsyncClient(base_url=f"{listening.result()}/{upstream}/{tenant.name}") as http:
+            yield http
+    finally:
+        stopped.set()
+        async with asyncio.timeout(20):
+            await task
+        await tenant.configure(None)
+
+
+async def _events(tenant: Tenant) -> list[Record]:
+    found = [record for topic in topics.BILLING_INPUTS for record in await read_all(tenant.bootstrap, topic)]
+    return [record for record in found if (record.key or b"").startswith(f"{tenant.name}/".encode())]
+
+
+def _types(records: list[Record]) -> list[str]:
+    return sorted(codec.decode(record.topic, record.value, record.headers).type for record in records)
+
+
+async def test_a_body_of_gocardless_becomes_events_once_though_it_comes_twice_and_its_api_fails(tenant: Tenant) -> None:
+    faults: list[Response] = [PlainTextResponse("busy", 503), PlainTextResponse("", 429, {"retry-after": "1"}), PlainTextResponse("<html>")]
+    keys = Keys([Key.new()])
+    body = gocardless_body(
+        gocardless_event("payments", "charged_back", {"payment": "PM1"}, "EV2", reason_code="AC04"),
+        gocardless_event("payments", "confirmed", {"payment": "PM1"}, "EV1"),
+        gocardless_event("payments", "confirmed", {"payment": "PM9"}, "EV9"),
+        gocardless_event("unicorns", "seen", {}, "EV3"),
+    )
+    async with served(Api(GOCARDLESS_API, faults)) as api:
+        tenant.account = replace(tenant.account, agency="gocardless", url=api.url)
+        async with receiving(tenant, keys, "gocardless") as http, running(tenant, accounts=(), keys=keys) as connector:
+            for _ in range(2):
+                assert (await http.post("/main", content=body, headers=gocardless_signed(body))).status_code == 200
+            wrong = await http.post("/main", content=body, headers=gocardless_signed(body, "another"))
+            nobody = await http.post("/nobody", content=body, headers=gocardless_signed(body))
+            assert [(each.status_code, each.text) for each in (wrong, nobody)] == [(401, "not genuine\n")] * 2
+            await idle(connector)
+            [metric] = connector.metrics.upstream.collect()
+            told = {(sample.labels["outcome"], sample.value) for sample in metric.samples}
+    assert {("published", 2.0), ("not_there", 1.0), ("unknown_type", 1.0)} <= told
+    records = await _events(tenant)
+    assert _types(records) == ["chargeback.received", "payment.received"]
+    assert api.authorizations == {"Bearer sk_test"}
+    assert not faults
+    assert {record.key for record in records} == {f"{tenant.name}/C-1".encode()}
+
+
+async def test_a_delivery_of_stripe_that_came_while_no_connector_ran_becomes_an_event_once(tenant: Tenant) -> None:
+    keys = Keys([Key.new()])
+    body, now = stripe_event("charge.dispute.funds_withdrawn", DISPUTE), int(time.time())
+    async with served(Api(STRIPE_API)) as api:
+        tenant.account = replace(tenant.account, agency="stripe", url=api.url)
+        async with receiving(tenant, keys, "stripe") as http:
+            assert (await http.post("/main", content=body, headers=stripe_signed(body, now - 400))).status_code == 401
+            assert (await http.post("/main", content=body, headers=stripe_signed(body, now))).status_code == 200
+            for _ in range(2):
+                async with running(tenant, accounts=(), keys=keys) as connector:
+                    await idle(connector)
+    [record] = await _events(tenant)
+    assert record.topic == topics.CHARGEBACKS
+    told = json.loads(record.value or b"")["data"]
+    assert (told["amount"], told["reason_code"], told["upstream_code"]) == (1000, "AM04", "insufficient_funds")
+
+
+@pytest.mark.parametrize("status", [401, 503])
+async def test_a_delivery_waits_while_the_upstream_cant_be_asked_and_is_not_lost(tenant: Tenant, status: int) -> None:
+    keys = Keys([Key.new()])
+    body = stripe_event("charge.dispute.funds_withdrawn", DISPUTE)
+    async with served(Api(STRIPE_API, [PlainTextResponse("", status) for _ in range(1000)])) as api:
+        tenant.account = replace(tenant.account, agency="stripe", url=api.url)
+        async with receiving(tenant, keys, "stripe") as http:
+            async with running(tenant, accounts=(), keys=keys):
+                assert (await http.post("/main", content=body, headers=stripe_signed(body, int(time.time())))).status_code == 200
+                async with asyncio.timeout(20):
+                    while not api.authorizations:
+                        await asyncio.sleep(0.02)
+            assert await _events(tenant) == []
+            api.faults.clear()
+            async with running(tenant, accounts=(), keys=keys) as connector:
+                await idle(connector)
+    assert _types(await _events(tenant)) == ["chargeback.received"]
