@@ -71,7 +71,7 @@ def call(contract: Contract, view: View, step: Call, covered: dict[str, int]) ->
     _request(contract, view, contract.calling, covered)
 
 
-def _request(contract: Contract, view: View, calling: Calling, covered: dict[str, int] | None = None) -> None:
+def _request(contract: Contract, view: View, calling: Calling, covered: dict[str, int]) -> None:
     data = {"attempt": calling.attempt, "max_attempts": calling.step.max_attempts}
     outputs.write_to_debtor(contract, view, "notice.call_request", data, covered)
 
@@ -92,7 +92,7 @@ def call_again(contract: Contract, view: View, now: datetime) -> None:
     early = view.day < calling.requested_on + timedelta(days=calling.step.every_days)
     if not early and in_time_for_steps(contract, view, now):
         calling.attempt, calling.requested_on, calling.outstanding = calling.attempt + 1, view.day, True
-        _request(contract, view, calling)
+        _request(contract, view, calling, {})
 
 
 def in_time_for_steps(contract: Contract, view: View, now: datetime) -> bool:

@@ -282,3 +282,17 @@ def test_the_account_is_the_first_rule_that_matches(judge: str, amount: int, con
     one.days("2026-01-24", "2026-01-26")
     assert one.by(judge).commands("agency_account") == [(day, "case.submit", account)]
     assert waiting == (["account"] if day == "2026-01-24" else [])
+
+
+# --- found by the simulator (seed 264)
+
+
+def test_insolvency_of_one_receivable_does_not_end_the_calls_about_another(judge: str) -> None:
+    """A request after the first belongs to its step, and steps go on with what is not held."""
+    one = Tale(steps=[{"kind": "call", "day": 3, "max_attempts": 3, "every_days": 1}])
+    one.event("hold.placed", "2026-01-10", hold_id="H1", kind="insolvency", invoice_id="R9")
+    one.invoice()
+    one.tick("2026-01-22")
+    one.orders("call.attempted", "2026-01-22", attempt=1, outcome="refused")
+    one.tick("2026-01-23")
+    assert one.by(judge).notices("call_request", "attempt") == [("2026-01-22", 1), ("2026-01-23", 2)]
