@@ -4,7 +4,8 @@ import asyncio
 
 from connectors.agencies.registry import AGENCIES
 from connectors.billing.registry import UPSTREAMS
-from connectors.delivery.connector import Connector, ConnectorConfig
+from connectors.delivery.config import ConnectorConfig
+from connectors.delivery.connector import Connector
 
 
 async def deliver(config: ConnectorConfig, stopped: asyncio.Event) -> None:

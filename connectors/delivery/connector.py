@@ -10,28 +10,26 @@ another, or by itself, from what stands on Kafka.
 
 import asyncio
 import logging
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
-from typing import Any, Final, NoReturn
+from collections.abc import Mapping
+from typing import Any, Final
 
 from connectors.delivery.accounts import Accounts
 from connectors.delivery.agency import AccountConfig, OpenAgency
 from connectors.delivery.calendar import Calendar
+from connectors.delivery.config import ConnectorConfig, by_key, refuse_unusable
 from connectors.delivery.debtors import Debtors
 from connectors.delivery.erasing import Erasing
 from connectors.delivery.errors import AgencyError
 from connectors.delivery.metrics import Metrics
-from connectors.delivery.owner import AccountOwner, Pace
+from connectors.delivery.owner import AccountOwner
 from connectors.delivery.pages import Pages
 from connectors.delivery.partition import INPUTS, Partition, Surroundings
 from connectors.delivery.replies import moment
-from connectors.delivery.sealing import Keys
 from connectors.delivery.texts import Texts
 from connectors.delivery.upstreams import Upstream, Upstreams
 from connectors.web import WebServer
 from schemas import topics
-from schemas.accounts import AgencyAccount
-from streams.engine.cluster import Cluster, Connection
+from streams.engine.cluster import Cluster
 from streams.engine.deadletter import of_exception
 from streams.engine.errors import EngineError, Fenced, RecordTooLarge, Stopped, TransactionFailed, Undecided, Unreachable
 from streams.engine.group import Group
@@ -49,33 +47,6 @@ STUCK_AFTER_S: Final = 300.0
 """A command's tries, each with its wait for a turn and for an answer, are over long before; what takes longer is parked."""
 
 
-class ConfigError(ValueError):
-    """The configuration can't be used; the message says what and where."""
-
-
-@dataclass(frozen=True, slots=True)
-class ConnectorConfig:
-    """`app` names the group and the transactional ids. `host` and `port` of the status pages; port 0 takes a free one.
-
-    `accounts` count where `agency.accounts` does not name the same; `keys` open what is sealed there, and `url_of` says where the agency of
-    such an account is, or raises ValueError that says why it may not be used.
-
-    `instance` makes the membership static: a restart within the session timeout goes on at once with the same partitions.
-    """
-
-    connection: Connection
-    accounts: tuple[AccountConfig, ...] = ()
-    keys: Keys = field(default_factory=Keys)
-    url_of: Callable[[AgencyAccount], str] = lambda account: _no_url()
-    app: str = "mahnlauf-connector"
-    host: str = "127.0.0.1"
-    port: int = 0
-    pace: Pace = field(default_factory=Pace)
-    instance: str | None = None
-    session_timeout_ms: int = 10_000
-    stop_within_s: float = 5.0
-
-
 class Connector:
     """See the module's first lines. `agencies` makes adapters by agency name, `upstreams` are those whose
     webhooks become events. Raises ConfigError."""
@@ -88,7 +59,7 @@ class Connector:
         self._agencies = agencies
         self._upstreams = upstreams or {}
         self._known = frozenset((*agencies, *self._upstreams))
-        self._given = _by_key(config.accounts, self._known)
+        self._given = by_key(config.accounts, self._known)
         self._stale: asyncio.Queue[str] = asyncio.Queue()
         self._server = WebServer(Pages(self).app(), config.host, config.port)
         self._stopped = asyncio.Event()
@@ -326,7 +297,7 @@ class Connector:
         log.critical("partition %d stands still: %s", number, _told(error))
 
     def _usable(self, account: AccountConfig) -> None:
-        _refuse_unusable(account, self._known)
+        refuse_unusable(account, self._known)
 
     def _day_moved(self) -> None:
         for owner in self.owners:
@@ -390,27 +361,6 @@ async def _read_feed(owner: AccountOwner) -> str:
     except AgencyError as error:
         return error.reason
     return owner.feed.cursor or ""
-
-
-def _by_key(accounts: tuple[AccountConfig, ...], known: frozenset[str]) -> dict[str, AccountConfig]:
-    by_key: dict[str, AccountConfig] = {}
-    for account in accounts:
-        _refuse_unusable(account, known)
-        if account.key in by_key:
-            raise ConfigError(f"account {account.key} stands there twice")
-        by_key[account.key] = account
-    return by_key
-
-
-def _refuse_unusable(account: AccountConfig, known: frozenset[str]) -> None:
-    if account.agency not in known:
-        raise ConfigError(f"account {account.key}: there is no agency {account.agency!r}; there are {', '.join(sorted(known))}")
-    if not 0 < account.per_second < float("inf"):
-        raise ConfigError(f"account {account.key}: per_second must be a number more than 0")
-
-
-def _no_url() -> NoReturn:
-    raise ConfigError("where its agency is was not said")
 
 
 def _told(error: Exception) -> str:

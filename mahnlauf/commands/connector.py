@@ -6,7 +6,7 @@ from typing import Annotated
 
 import typer
 
-from connectors.delivery.connector import ConfigError, ConnectorConfig
+from connectors.delivery.config import ConfigError, ConnectorConfig
 from connectors.process import deliver
 from connectors.web import PortTaken
 from mahnlauf import logs, topics

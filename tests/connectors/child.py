@@ -12,7 +12,8 @@ from pydantic.dataclasses import dataclass
 
 from connectors.agencies.registry import AGENCIES
 from connectors.delivery.agency import AccountConfig
-from connectors.delivery.connector import Connector, ConnectorConfig
+from connectors.delivery.config import ConnectorConfig
+from connectors.delivery.connector import Connector
 from connectors.delivery.owner import Pace
 from streams.engine.cluster import Connection
 from tests.connectors.kit import PACE

@@ -14,7 +14,8 @@ from connectors.agencies.atriga.client import Atriga
 from connectors.billing.registry import UPSTREAMS
 from connectors.delivery import accounts as stored
 from connectors.delivery.agency import AccountConfig, OpenAgency
-from connectors.delivery.connector import Connector, ConnectorConfig
+from connectors.delivery.config import ConnectorConfig
+from connectors.delivery.connector import Connector
 from connectors.delivery.owner import Pace
 from connectors.delivery.replies import milliseconds
 from connectors.delivery.sealing import Keys

@@ -12,7 +12,8 @@ from connectors.agencies.atriga.client import Atriga
 from connectors.agencies.registry import AGENCIES
 from connectors.delivery import connector as connector_module
 from connectors.delivery.agency import AccountConfig, CaseView, ChangePage, Submission
-from connectors.delivery.connector import ConfigError, Connector, ConnectorConfig
+from connectors.delivery.config import ConfigError, ConnectorConfig
+from connectors.delivery.connector import Connector
 from connectors.sandbox.app import Sandbox
 from schemas import topics
 from streams.engine.cluster import Connection
