@@ -25,6 +25,8 @@ def test_a_state_is_told_by_names_and_dates() -> None:
         "fee": 250,
         "covered": ["I-1"],
         "skipped": False,
+        "fee_postponed_to": None,
+        "fee_waits": False,
     }
     assert json.dumps(told)
 
