@@ -15,8 +15,6 @@ OF_PERSON = frozenset({INSOLVENCY, DECEASED})
 FEE_FREE = frozenset({"statutory_moratorium", INSOLVENCY})
 """Kinds under which no fee is owed."""
 
-"""Kinds under which no notice to the debtor goes out."""
-
 LocalDay = Callable[[int], date]
 
 

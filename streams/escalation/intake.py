@@ -192,10 +192,10 @@ def _add(turn: Turn, kept_in: str, fact: msgspec.Struct) -> None:
 def _end(turn: Turn, kept_in: str, of: str, time_us: int) -> None:
     """Of several that end the same thing the earliest counts."""
     facts = turn.contract.facts
-    endings = {ending.of: ending for ending in getattr(facts, kept_in)}
-    if of not in endings or time_us < endings[of].time_us:
-        endings[of] = Ending(of, time_us)
-        turn.set(facts=replace(facts, **{kept_in: tuple(endings.values())}))
+    endings: tuple[Ending, ...] = getattr(facts, kept_in)
+    if all(time_us < ending.time_us for ending in endings if ending.of == of):
+        others = tuple(ending for ending in endings if ending.of != of)
+        turn.set(facts=replace(facts, **{kept_in: (*others, Ending(of, time_us))}))
 
 
 def invoice_issued(turn: Turn, data: billing.InvoiceIssuedData, time_us: int, event_id: str) -> None:

@@ -55,6 +55,16 @@ def test_the_first_release_ends_it_in_whatever_order_they_come() -> None:
     assert one.reminders == [("2026-01-30", 1)]
 
 
+def test_the_end_of_another_hold_takes_no_release_away() -> None:
+    """Found by the auditor (seed 822): a release told with an earlier time was all that was left once any other hold was released."""
+    one = due()
+    one.event("insolvency.opened", "2026-01-20", occurred_on="2026-01-20")
+    one.event("hold.released", "2026-01-22", hold_id="insolvency")
+    one.event("hold.released", "2026-01-10", hold_id="insolvency")
+    one.event("hold.released", "2026-01-24", hold_id="another")
+    assert one.status["holds"] == []
+
+
 def test_a_release_of_one_does_not_end_the_other() -> None:
     one = due()
     one.event("debtor.deceased", "2026-01-20", occurred_on="2026-01-20")
