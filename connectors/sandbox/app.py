@@ -6,6 +6,8 @@ GET  /clock                                   where they stand, and the feeds' l
 POST /script {"contract"?, "reference"?, "story": [...]}   what becomes of cases to come (`story.py`)
 POST /faults {...}, GET /faults, DELETE /faults   what goes wrong (`faults.py`)
 POST /release                                 let held answers go
+POST /traffic {"per_second"?, "latency_ms"?}  what every account may do, and how long answers take (`traffic.py`)
+GET  /traffic                                 what came of each account, and the most of it within one second
 GET  /cases                                   every case with its reference and how often it was sent: one case a handover
 """
 
@@ -28,6 +30,7 @@ from connectors.sandbox.faults import Fault, Faults
 from connectors.sandbox.mediafinanz.api import MediafinanzApi
 from connectors.sandbox.paywise.api import PaywiseApi
 from connectors.sandbox.story import Script
+from connectors.sandbox.traffic import Conditions
 from connectors.web import WebServer
 
 Body = TypeVar("Body", bound=BaseModel)
@@ -76,6 +79,8 @@ class Direction:
             Route("/faults", self._arm, methods=["POST"]),
             Route("/faults", self._disarm, methods=["DELETE"]),
             Route("/release", self._release, methods=["POST"]),
+            Route("/traffic", self._show_traffic, methods=["GET"]),
+            Route("/traffic", self._set_conditions, methods=["POST"]),
             Route("/cases", self._cases, methods=["GET"]),
         ]
 
@@ -110,6 +115,15 @@ class Direction:
     async def _release(self, request: Request) -> Response:
         self._faults.release()
         return await self._show_faults(request)
+
+    async def _show_traffic(self, request: Request) -> Response:
+        traffic = self._faults.traffic
+        accounts = {name: account.told() for name, account in traffic.accounts.items()}
+        return JSONResponse({**traffic.conditions.model_dump(), "accounts": accounts})
+
+    async def _set_conditions(self, request: Request) -> Response:
+        self._faults.traffic.conditions = await _body(request, Conditions)
+        return await self._show_traffic(request)
 
     async def _cases(self, request: Request) -> Response:
         cases = [case for agency in self._agencies for case in agency.cases()]

@@ -13,6 +13,8 @@ from pydantic import BaseModel, ConfigDict, Field, model_validator
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, Response, StreamingResponse
 
+from connectors.sandbox.traffic import Traffic
+
 Operation: TypeAlias = Literal["prepare", "submit", "ask", "case", "recall", "payment", "message", "changes", "account", "other"]
 """What a request is about, whatever its path at each agency. `submit` is the one by which a case is taken; `prepare` those before it."""
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
@@ -104,9 +106,10 @@ async def _contract(request: Request) -> str | None:
 
 
 class Faults:
-    """The faults that are armed, and the requests that hang."""
+    """The faults that are armed, and the requests that hang. All that comes is noted in `traffic`, and kept to its conditions."""
 
-    def __init__(self) -> None:
+    def __init__(self, traffic: Traffic | None = None) -> None:
+        self.traffic = traffic or Traffic()
         self.armed: list[Fault] = []
         self.hanging = 0
         self._released = asyncio.Event()
@@ -128,6 +131,9 @@ class Faults:
         """`handler`, with whatever is armed for `operation`."""
 
         async def handled(request: Request) -> Response:
+            if not self.traffic.arrived(request, operation):
+                return Fault(kind="429", retry_after_s=1).response()
+            await self._as_slow_as_ordered(request)
             fault = await self._next(operation, request)
             if fault is None:
                 return await handler(request)
@@ -143,6 +149,11 @@ class Faults:
             return fault.response()
 
         return handled
+
+    async def _as_slow_as_ordered(self, request: Request) -> None:
+        if latency_ms := self.traffic.conditions.latency_ms:
+            await request.body()
+            await asyncio.sleep(latency_ms / 1_000)
 
     async def _held(self, fault: Fault, handler: Handler, request: Request) -> Response:
         if fault.when == "before":

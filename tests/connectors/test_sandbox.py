@@ -9,6 +9,7 @@ from connectors.agencies.atriga.client import Atriga
 from connectors.delivery.agency import AccountConfig
 from connectors.sandbox.app import Sandbox, SandboxConfig
 from connectors.sandbox.story import ADDRESS_REJECTED, by_rule
+from connectors.sandbox.traffic import Account
 from connectors.web import PortTaken
 from tests.connectors.conftest import MakeSubmission
 
@@ -27,6 +28,7 @@ async def test_its_clock_only_goes_forward(direct: httpx.AsyncClient) -> None:
         ("/clock", {"now": "2026-03-02T12:00:00"}, "now"),
         ("/script", {"story": [{"day": 1}]}, "story.0"),
         ("/faults", {"kind": "teapot"}, "kind"),
+        ("/traffic", {"per_second": 0}, "per_second"),
     ],
 )
 async def test_a_direction_it_can_t_read_is_refused_with_the_field(
@@ -86,3 +88,24 @@ async def test_a_port_that_is_taken_is_named(sandbox: Sandbox) -> None:
     port = int(sandbox.url.rsplit(":", 1)[1])
     with pytest.raises(PortTaken, match=rf"127\.0\.0\.1:{port}"):
         await Sandbox(SandboxConfig(port=port)).start()
+
+
+async def test_it_keeps_each_account_to_its_limit_within_any_second_and_tells_what_came(direct: httpx.AsyncClient) -> None:
+    (await direct.post("/traffic", json={"per_second": 3, "latency_ms": 1})).raise_for_status()
+    ours = {"x-customer-number": "10001", "x-authentication-code": "s3cret", "x-mode": "test"}
+    answers = [await direct.get("/v1/account", headers=ours) for _ in range(4)]
+    assert [answer.status_code for answer in answers] == [200, 200, 200, 429]
+    assert answers[3].headers["retry-after"] == "1"
+    assert (await direct.get("/paywise/v2/companies/", headers={"authorization": "Bearer s3cret"})).status_code != 429
+    told = (await direct.get("/traffic")).json()
+    assert "s3cret" not in json.dumps(told)
+    account = told["accounts"]["10001"]
+    assert (account["requests"], account["busiest_second"], account["refused"]) == (4, 4, 1)
+    assert account["operations"] == {"account": 4}
+
+
+def test_a_second_is_any_second() -> None:
+    moments = iter((0.0, 0.9, 1.05, 1.8))
+    account = Account()
+    within = [account.arrived("submit", moment, 2) for moment in moments]
+    assert (within, account.busiest) == ([True, True, True, False], 3)
