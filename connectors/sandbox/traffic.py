@@ -72,7 +72,7 @@ class Traffic:
 
 
 def account_of(request: Request) -> str:
-    """The customer where a header names it, else a part of its secret's hash; a call that tells both only in its body (SOAP) is its path's."""
+    """The customer where a header names it, else a part of its secret's hash; of one that tells both in its body (SOAP) the path."""
     headers = request.headers
     for name in _NAMES:
         if name in headers:
