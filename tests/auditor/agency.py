@@ -150,13 +150,14 @@ def _settle(contract: Contract, case: Handover, mine: list[str], event: replies.
     books = view.books
     if event.data.reason in ("settlement", "partial"):
         contract.decided.write_offs += [
-            money.WriteOff(one, event.id, None, view.day, books.principal[one], books.open_costs(one))
+            money.WriteOff(one, event.id, None, view.day, books.principal[one], books.open_costs(one), books.open_interest(one))
             for one in mine
             if one in books.principal
         ]
     else:
         here = [one for one in mine if one in books.principal]
         parts: list[tuple[str, money.Component, int]] = [(one, "costs", books.open_costs(one)) for one in here]
+        parts += [(one, "interest", books.open_interest(one)) for one in here]
         parts += [(one, "principal", books.principal[one]) for one in here]
         contract.decided.closes.append(money.Close(case.handover_id, view.day, tuple(parts)))
 

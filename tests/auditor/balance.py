@@ -6,7 +6,7 @@ from datetime import date
 from typing import TYPE_CHECKING
 
 from schemas.billing import BalanceStated, BalanceStatedData
-from tests.auditor import days, money, plans, readings
+from tests.auditor import charges, days, interest, plans, readings
 
 if TYPE_CHECKING:
     from tests.auditor.case import Contract
@@ -16,9 +16,10 @@ def open_on(contract: Contract, day: date) -> int:
     """Principal open by what was so by the end of a day: what is dated later does not count, though it is known."""
     policy = contract.policy()
     facts, decided = contract.facts.up_to(day), contract.decided.up_to(day)
-    principal_first = policy.settlement == "principal_first"
-    costs = tuple(money.costs(facts, decided, days.holds(facts, policy.transit_days), principal_first))
-    return sum(plans.Ledger(facts, decided, costs, principal_first).on(day).principal.values())
+    holds = days.holds(facts, policy.transit_days)
+    terms = interest.terms(contract, policy, days.holds(contract.facts, policy.transit_days), facts)
+    costs = tuple(charges.costs(facts, decided, holds, terms))
+    return sum(plans.Ledger(facts, decided, costs, terms).on(day).principal.values())
 
 
 def compare(contract: Contract, stated: BalanceStatedData) -> None:

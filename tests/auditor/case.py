@@ -17,9 +17,11 @@ from tests.auditor import (
     beside,
     bookings,
     breathing,
+    charges,
     climb,
     configuring,
     days,
+    interest,
     ladder,
     money,
     moving_in,
@@ -120,7 +122,8 @@ class Contract:
         decided = self.decided
         counts = (len(decided.fees), len(decided.write_offs), len(decided.closes), len(decided.agency_payments))
         asked = (policy.settlement, policy.transit_days, policy.plan_grace_days, self.zone)
-        version = (len(self.facts.accepted), len(self.facts.of(billing.InvoiceIssued)), counts, asked)
+        bearing = None if policy.interest is None else interest.terms(self, policy, days.holds(self.facts, policy.transit_days))
+        version = (len(self.facts.accepted), len(self.facts.of(billing.InvoiceIssued)), counts, asked, bearing)
         if version != self._worked_out_for:
             ledger, holds = self.ledger(), days.holds(self.facts, policy.transit_days)
             agreed = plans.all_plans(ledger, policy.plan_grace_days)
@@ -134,9 +137,9 @@ class Contract:
 
     def ledger(self) -> plans.Ledger:
         policy = self.policy()
-        principal_first = policy.settlement == "principal_first"
-        costs = money.costs(self.facts, self.decided, days.holds(self.facts, policy.transit_days), principal_first)
-        return plans.Ledger(self.facts, self.decided, tuple(costs), principal_first)
+        holds = days.holds(self.facts, policy.transit_days)
+        terms = interest.terms(self, policy, holds)
+        return plans.Ledger(self.facts, self.decided, tuple(charges.costs(self.facts, self.decided, holds, terms)), terms)
 
     def _away(self) -> set[str]:
         in_case = {invoice_id for one in self.handovers if one.state == "open" for invoice_id in one.invoice_ids}
@@ -275,11 +278,11 @@ class Contract:
         for fact in self.facts.of(billing.InvoiceWrittenOff):
             data, cause = fact.event.data, fact.event.id
             if data.invoice_id in known.receivables(self.facts) and all(one.cause != cause for one in self.decided.write_offs):
-                books = self.view(self.today()).books
-                principal, costs = books.principal[data.invoice_id], books.open_costs(data.invoice_id)
+                books, one = self.view(self.today()).books, data.invoice_id
+                parts = books.principal[one], books.open_costs(one), books.open_interest(one)
                 if data.amount is not None:
-                    principal, costs = min(data.amount, principal), 0
-                self.decided.write_offs.append(money.WriteOff(data.invoice_id, cause, fact.event.time, fact.day, principal, costs))
+                    parts = min(data.amount, books.principal[one]), 0, 0
+                self.decided.write_offs.append(money.WriteOff(one, cause, fact.event.time, fact.day, *parts))
 
     def _reopen(self, before: View, fact: Fact[Any]) -> None:
         """`due*` of what stood at 0, is reopened by this fact and has rung 0 in the present cycle (section 3)."""
@@ -369,6 +372,7 @@ class Contract:
         attention = self.attention
         attention.follow("own_error", days.own_errors(self.facts, view.day))
         attention.follow("dispute_upheld", days.upheld_in_force(self.facts, view.day))
+        attention.follow("rate_missing", {"rate"} if view.books.rate_missing else set())
         attention.follow("payout_unmatched", {"balance"} if money.agency_balance(self.facts, self.decided) < 0 else set())
         self.follow_recalled(view)
         if self.status != "Rejected" and not self.still_wait(view, "rejected"):
@@ -398,7 +402,7 @@ class Contract:
         """Write what accounting books, and case-status if a field changed; says whether anything did."""
         booked = bookings.write(self, self.view(day), cause, only_ask)
         data = outputs.status(self, self.view(day))
-        changed = self.out.status is None or self.out.status["data"] != data
+        changed = self.out.status is None or outputs.without_interest(self.out.status["data"]) != outputs.without_interest(data)
         if changed and not only_ask:
             self.out.write_status(self, data)
         return changed or booked

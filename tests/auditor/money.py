@@ -8,12 +8,13 @@ from dataclasses import dataclass, field
 from datetime import date, datetime
 from typing import Literal, TypeAlias
 
-from schemas.billing import ChargebackReceived, InvoiceCorrected, PaymentReceived
+from schemas.billing import InvoiceCorrected, PaymentReceived
 from tests.auditor import readings
-from tests.auditor.days import NEVER, OWN_ERROR, Hold
-from tests.auditor.facts import Fact, Facts, Receivable, failed, receivables, reversed_chargebacks, valid_credit_notes, worth
+from tests.auditor.days import NEVER
+from tests.auditor.facts import Fact, Facts, Receivable, failed, receivables, valid_credit_notes, worth
+from tests.auditor.interest import Terms, accrued, rate_is_missing
 
-Component: TypeAlias = Literal["costs", "principal"]
+Component: TypeAlias = Literal["costs", "interest", "principal"]
 WRITE_OFF, CLOSE, AGENCY_PAYMENT = "write-off", "close", "agency"
 """Who settles, other than the debtor: the first word of the payer's key."""
 
@@ -49,6 +50,12 @@ class WriteOff:
     dated: date
     principal: int
     costs: int
+    interest: int
+
+    @property
+    def kind(self) -> str:
+        """By what it came."""
+        return "case.closed" if self.time is None else "invoice.written_off"
 
 
 @dataclass(frozen=True)
@@ -96,14 +103,18 @@ class Decided:
 
 @dataclass(frozen=True)
 class Source:
-    """Money that settles. `key` names it among all; `designated`: receivables it settles first, each up to a limit (None: no limit)."""
+    """Money that settles. `key` names it among all; `designated`: receivables it settles first, each up to a limit (None: no limit).
+
+    `interest_of`: interest that a write-off or close fixed. It has its place among the others, since interest grows.
+    """
 
     dated: date
-    rank: int
+    kind: str
     name: str
     key: str
     amount: int
     designated: tuple[tuple[str, int | None], ...] = ()
+    interest_of: str | None = None
 
 
 @dataclass
@@ -113,13 +124,17 @@ class Books:
     receivables: dict[str, Receivable]
     principal: dict[str, int]
     costs: dict[str, list[list[Cost | int]]]
-    principal_first: bool
+    terms: Terms
+    day: date
+    """As of which they stand."""
     credits: list[tuple[str, int]] = field(default_factory=list)
     settled: dict[str, dict[str, int]] = field(default_factory=dict)
     written_off: int = 0
     payer: str = ""
     by_component: Counter[tuple[str, str, str]] = field(default_factory=Counter)
     """What was settled, by who settled it (`payer` while it does), receivable and component."""
+    principal_paid: dict[str, list[tuple[date, int]]] = field(default_factory=dict)
+    interest_paid: Counter[str] = field(default_factory=Counter)
 
     @property
     def credit(self) -> int:
@@ -128,9 +143,22 @@ class Books:
     def open_costs(self, invoice_id: str, day: date = NEVER) -> int:
         return sum(_left(entry) for entry in self.costs[invoice_id] if _cost(entry).dated <= day)
 
+    def open_interest(self, invoice_id: str, day: date | None = None) -> int:
+        """All that arose up to a day, less what was settled."""
+        stretches = self.terms.stretches.get(invoice_id, ())
+        return accrued(stretches, self.principal_paid.get(invoice_id, ()), day or self.day) - self.interest_paid[invoice_id]
+
+    @property
+    def rate_missing(self) -> bool:
+        """Whether a day bore nothing because its rate is not known."""
+        bearing = self.terms.stretches.items()
+        return any(rate_is_missing(stretches, self.principal_paid.get(one, ()), self.day) for one, stretches in bearing)
+
     def open(self, invoice_id: str) -> int:
-        """All that is open on a receivable: principal and costs; of one that is not known, nothing."""
-        return self.principal[invoice_id] + self.open_costs(invoice_id) if invoice_id in self.principal else 0
+        """All that is open on a receivable: principal, costs and interest; of one that is not known, nothing."""
+        if invoice_id not in self.principal:
+            return 0
+        return self.principal[invoice_id] + self.open_costs(invoice_id) + self.open_interest(invoice_id)
 
     def charged(self, invoice_id: str) -> int:
         """All costs that are owed on a receivable, settled or not."""
@@ -146,19 +174,34 @@ class Books:
         self.by_component[(self.payer, invoice_id, "costs")] += paid
         return paid
 
-    def pay_principal(self, invoice_id: str, budget: int) -> int:
+    def pay_interest(self, invoice_id: str, budget: int, day: date) -> int:
+        part = min(budget, self.open_interest(invoice_id, day))
+        self.interest_paid[invoice_id] += part
+        self.by_component[(self.payer, invoice_id, "interest")] += part
+        return part
+
+    def pay_principal(self, invoice_id: str, budget: int, day: date) -> int:
         part = min(budget, self.principal[invoice_id])
         self.principal[invoice_id] -= part
+        self.principal_paid.setdefault(invoice_id, []).append((day, part))
         self.by_component[(self.payer, invoice_id, "principal")] += part
         return part
 
     def pay(self, invoice_id: str, budget: int, day: date) -> int:
-        """Within a receivable: costs, then principal (BGB 367), or turned round."""
-        if self.principal_first:
-            paid = self.pay_principal(invoice_id, budget)
+        """Within a receivable: costs, interest, principal (BGB 367), or turned round."""
+        if self.terms.principal_first:
+            paid = self.pay_principal(invoice_id, budget, day)
+            return paid + self.pay_extras(invoice_id, budget - paid, day)
+        paid = self.pay_extras(invoice_id, budget, day)
+        return paid + self.pay_principal(invoice_id, budget - paid, day)
+
+    def pay_extras(self, invoice_id: str, budget: int, day: date) -> int:
+        """Costs and interest."""
+        if self.terms.principal_first:
+            paid = self.pay_interest(invoice_id, budget, day)
             return paid + self.pay_costs(invoice_id, budget - paid, day)
         paid = self.pay_costs(invoice_id, budget, day)
-        return paid + self.pay_principal(invoice_id, budget - paid)
+        return paid + self.pay_interest(invoice_id, budget - paid, day)
 
 
 def _cost(entry: list[Cost | int]) -> Cost:
@@ -173,14 +216,38 @@ def _left(entry: list[Cost | int]) -> int:
 
 def sources(facts: Facts, decided: Decided) -> list[Source]:
     """Payments, agency payments and general credit notes, in the order in which they settle."""
-    found = [_payment_source(facts, fact) for fact in facts.of(PaymentReceived) if fact.event.data.via != "agency"]
+    found = [payment_source(facts, fact) for fact in facts.of(PaymentReceived) if fact.event.data.via != "agency"]
     found += [
-        Source(note.day, 1, note.event.data.credit_note_id, f"credit note {note.event.data.credit_note_id}", note.event.data.amount)
+        Source(
+            note.day,
+            "credit_note.issued",
+            note.event.data.credit_note_id,
+            f"credit note {note.event.data.credit_note_id}",
+            note.event.data.amount,
+        )
         for note in valid_credit_notes(facts)
         if note.event.data.invoice_id is None
     ]
     found += _agency_sources(facts, decided)
-    return sorted(found, key=lambda source: (source.dated, source.rank, source.name))
+    found += _fixed_interest(facts, decided)
+    return _in_order(found)
+
+
+def _in_order(found: list[Source]) -> list[Source]:
+    return sorted(found, key=lambda source: (source.dated, source.kind, source.name))
+
+
+def _fixed_interest(facts: Facts, decided: Decided) -> list[Source]:
+    """What write-offs and closes fixed of interest."""
+    found = [
+        Source(one.dated, one.kind, one.cause, WRITE_OFF, one.interest, (), one.invoice_id)
+        for one in decided.write_offs
+        if in_force(facts, one)
+    ]
+    for close in decided.closes:
+        parts = [(invoice_id, amount) for invoice_id, component, amount in close.parts if component == "interest"]
+        found += [Source(close.dated, "case.closed", close.handover_id, CLOSE, amount, (), one) for one, amount in parts]
+    return found
 
 
 def effective_date(value_date: date, arrived_on: date) -> date:
@@ -188,7 +255,7 @@ def effective_date(value_date: date, arrived_on: date) -> date:
     return min(value_date, arrived_on)
 
 
-def _payment_source(facts: Facts, fact: Fact[PaymentReceived]) -> Source:
+def payment_source(facts: Facts, fact: Fact[PaymentReceived]) -> Source:
     data = fact.event.data
     designated: tuple[tuple[str, int | None], ...] = ()
     if data.allocations is not None:
@@ -196,7 +263,7 @@ def _payment_source(facts: Facts, fact: Fact[PaymentReceived]) -> Source:
     elif data.invoice_id is not None:
         designated = ((data.invoice_id, None),)
     dated = effective_date(data.value_date, fact.arrived_on)
-    return Source(dated, 1, data.payment_id, payment_key(data.payment_id), worth(facts, fact), designated)
+    return Source(dated, "payment.received", data.payment_id, payment_key(data.payment_id), worth(facts, fact), designated)
 
 
 def payment_key(payment_id: str) -> str:
@@ -209,7 +276,7 @@ def _agency_sources(facts: Facts, decided: Decided) -> list[Source]:
     for payment, amount in agency_worths(decided):
         case = tuple((invoice_id, None) for invoice_id in order if invoice_id in payment.case)
         key = f"{AGENCY_PAYMENT} {payment.handover_id} {payment.payment_id}"
-        found.append(Source(payment.dated, 1, payment.payment_id, key, amount, case))
+        found.append(Source(payment.dated, "case.payment_received", payment.payment_id, key, amount, case))
     return found
 
 
@@ -235,69 +302,86 @@ def in_force(facts: Facts, write_off: WriteOff) -> bool:
     )
 
 
-def fold(facts: Facts, decided: Decided, costs: Iterable[Cost], principal_first: bool, until: date = NEVER, stop_at: str = "") -> Books:
+def fold(facts: Facts, decided: Decided, costs: Iterable[Cost], terms: Terms, until: date = NEVER, stop_at: str = "") -> Books:
     """What is open at the end of day `until` (or just before the source `stop_at` settles) if exactly these costs arose."""
     known = receivables(facts)
     books = Books(
         known,
         {invoice_id: one.principal for invoice_id, one in known.items()},
         {invoice_id: [] for invoice_id in known},
-        principal_first,
+        terms,
+        min(until, terms.today),
     )
     dated_costs = sorted((cost for cost in costs if cost.dated <= until), key=lambda cost: (cost.dated, cost.name))
     for cost in dated_costs:
         if cost.invoice_id in known and not known[cost.invoice_id].cancelled:
             books.costs[cost.invoice_id].append([cost, cost.amount])
-    excess = _close(books, decided, until)
-    _write_off(books, facts, decided, until)
-    money = [source for source in sources(facts, decided) if source.dated <= until]
-    days = sorted({source.dated for source in money} | {cost.dated for cost in dated_costs} | set(excess))
-    for day in days:
-        books.credits.append((CLOSE, excess.get(day, 0)))
-        _spread_credit(books, day)
+    exceeding = _set_aside(books, facts, decided, until)
+    money = [source for source in _in_order([*sources(facts, decided), *exceeding]) if source.dated <= until]
+    owed_on = {cost.dated for cost in dated_costs}
+    for day in sorted(owed_on | {source.dated for source in money}):
+        if day in owed_on:
+            _spread_credit(books, day)
         for source in money:
             if source.dated == day:
                 if source.key == stop_at:
                     return books
                 _settle(books, source)
+    _spread_credit(books, books.day)  # interest became owed as well; but what a write-off or close fixed of it is settled by that
     return books
 
 
-def _write_off(books: Books, facts: Facts, decided: Decided, until: date) -> None:
-    """What was written off is no longer owed, whoever pays when."""
+def _set_aside(books: Books, facts: Facts, decided: Decided, until: date) -> list[Source]:
+    """What was written off or closed is settled, whoever pays when; the earlier one first. Returns what exceeds principal or costs that
+    are no longer owed: of a close, since a write-off was never money."""
+    fixed: list[tuple[date, str, str, WriteOff | Close]] = [(one.dated, one.kind, one.cause, one) for one in decided.write_offs]
+    fixed += [(one.dated, "case.closed", one.handover_id, one) for one in decided.closes]
+    exceeding = []
+    for dated, _, name, one in sorted(fixed, key=lambda entry: entry[:3]):
+        if dated > until:
+            continue
+        if isinstance(one, Close):
+            exceeding.append(Source(dated, "case.closed", name, CLOSE, _close(books, one)))
+        elif one.invoice_id in books.principal and in_force(facts, one):
+            _write_off(books, one)
+    return exceeding
+
+
+def _write_off(books: Books, one: WriteOff) -> None:
     books.payer = WRITE_OFF
-    for one in decided.write_offs:
-        if one.dated <= until and one.invoice_id in books.principal and in_force(facts, one):
-            books.written_off += books.pay_principal(one.invoice_id, one.principal)
-            covered = NEVER if readings.A_WRITE_OFF_COVERS_LATER_COSTS else one.dated
-            books.written_off += books.pay_costs(one.invoice_id, one.costs, covered)
+    books.written_off += books.pay_principal(one.invoice_id, one.principal, one.dated)
+    covered = NEVER if readings.A_WRITE_OFF_COVERS_LATER_COSTS else one.dated
+    books.written_off += books.pay_costs(one.invoice_id, one.costs, covered)
 
 
-def _close(books: Books, decided: Decided, until: date) -> dict[date, int]:
-    """What a close settled is settled, whoever pays when. Returns, by day, what exceeds principal or costs that are no longer owed."""
-    excess: dict[date, int] = {}
-    books.payer = CLOSE
-    for close in decided.closes:
-        for invoice_id, component, amount in close.parts if close.dated <= until else ():
-            if invoice_id not in books.principal:
-                excess[close.dated] = excess.get(close.dated, 0) + amount
-                continue
-            part = books.pay_principal(invoice_id, amount) if component == "principal" else books.pay_costs(invoice_id, amount, close.dated)
-            excess[close.dated] = excess.get(close.dated, 0) + amount - part
-    return excess
+def _close(books: Books, close: Close) -> int:
+    left, books.payer = 0, CLOSE
+    for invoice_id, component, amount in close.parts:
+        if component == "interest":
+            continue  # in its place among what settles
+        left += amount
+        if invoice_id in books.principal:
+            pay = books.pay_principal if component == "principal" else books.pay_costs
+            left -= pay(invoice_id, amount, close.dated)
+    return left
 
 
 def _settle(books: Books, source: Source) -> None:
     shares = books.settled.setdefault(source.key, {})
     left = source.amount
     books.payer = source.key
+    if source.interest_of in books.receivables:
+        left -= books.pay_interest(source.interest_of, left, source.dated)
+    if source.key == WRITE_OFF:
+        books.written_off += source.amount - left
+        return  # it was never money
     for invoice_id, limit in source.designated:
         if invoice_id in books.receivables:
             part = books.pay(invoice_id, left if limit is None else min(left, limit), source.dated)
             shares[invoice_id] = shares.get(invoice_id, 0) + part
             left -= part
-    books.credits.append((source.key, left))
-    _spread_credit(books, source.dated)
+    left = _settle_in_order(books, left, source.dated, shares)
+    books.credits += [(source.key, left)] if left > 0 else []
 
 
 def _spread_credit(books: Books, day: date) -> None:
@@ -310,7 +394,7 @@ def _spread_credit(books: Books, day: date) -> None:
 
 
 def _settle_in_order(books: Books, budget: int, day: date, shares: dict[str, int]) -> int:
-    """Due ones with open principal; costs left on due ones; those not yet due. Returns what is left."""
+    """Due ones with open principal; costs and interest left on due ones; those not yet due. Returns what is left."""
     order = list(books.receivables.values())
 
     def take(invoice_id: str, paid: int) -> None:
@@ -320,74 +404,16 @@ def _settle_in_order(books: Books, budget: int, day: date, shares: dict[str, int
 
     for one in order:
         if one.due_on <= day and books.principal[one.invoice_id] > 0:
-            first = books.pay_principal(one.invoice_id, budget) if books.principal_first else books.pay(one.invoice_id, budget, day)
+            pay = books.pay_principal if books.terms.principal_first else books.pay
+            first = pay(one.invoice_id, budget, day)
             take(one.invoice_id, first)
     for one in order:
         if one.due_on <= day:
-            take(one.invoice_id, books.pay_costs(one.invoice_id, budget, day))
+            take(one.invoice_id, books.pay_extras(one.invoice_id, budget, day))
     for one in order:
         if one.due_on > day:
             take(one.invoice_id, books.pay(one.invoice_id, budget, day))
     return budget
-
-
-def costs(facts: Facts, decided: Decided, holds: list[Hold], principal_first: bool) -> list[Cost]:
-    """Which costs are owed by the facts known now: earlier ones are decided first."""
-    candidates: list[tuple[date, int, str, StepFee | Fact[ChargebackReceived]]] = [
-        (fee.dated, 0, f"{fee.step}", fee) for fee in decided.fees
-    ]
-    candidates += [(fact.event.data.booked_on, 1, fact.event.data.chargeback_id, fact) for fact in facts.of(ChargebackReceived)]
-    owed: list[Cost] = []
-    for dated, _, name, candidate in sorted(candidates, key=lambda one: one[:3]):
-        if isinstance(candidate, StepFee):
-            if _fee_is_owed(facts, decided, holds, principal_first, candidate, owed):
-                owed.append(Cost(candidate.invoice_id, dated, candidate.amount, f"fee {name} {len(owed)}"))
-        else:
-            reopened = _reopened_by(facts, decided, principal_first, candidate, owed)
-            if reopened is not None:
-                owed.append(Cost(reopened, dated, candidate.event.data.fee or 0, f"chargeback {name}"))
-    return owed
-
-
-def _fee_is_owed(facts: Facts, decided: Decided, holds: list[Hold], principal_first: bool, fee: StepFee, earlier: list[Cost]) -> bool:
-    """Owed only if, without it, principal of its receivable was open at the end of that day, outside moratorium and insolvency."""
-    frozen = any(
-        hold.kind in ("statutory_moratorium", "insolvency") and hold.covers(fee.dated) and hold.invoice_id in (None, fee.invoice_id)
-        for hold in holds
-    )
-    books = fold(facts, decided, earlier, principal_first, until=fee.dated)
-    return not frozen and books.principal.get(fee.invoice_id, 0) > 0
-
-
-def _reopened_by(facts: Facts, decided: Decided, principal_first: bool, fact: Fact[ChargebackReceived], earlier: list[Cost]) -> str | None:
-    """The receivable that bears a chargeback's own fee: the designated one, else the one its payment would settle first."""
-    data = fact.event.data
-    free = data.reason_code in OWN_ERROR or data.reason_code == "MD01" or data.chargeback_id in reversed_chargebacks(facts)
-    payment = next((one for one in facts.of(PaymentReceived) if one.event.data.payment_id == data.payment_id), None)
-    if not data.fee or free or payment is None or payment.event.data.via == "agency":
-        return None
-    source = _payment_source(facts, payment)
-    if not readings.CHARGEBACK_FEES_SEE_EARLIER_ONES:
-        earlier = [cost for cost in earlier if not cost.name.startswith("chargeback")]
-    books = fold(facts, decided, earlier, principal_first, until=source.dated, stop_at=source.key)
-    named = [invoice_id for invoice_id, _ in source.designated if invoice_id in books.receivables]
-    return named[0] if named else _first_settled(books, source.dated)
-
-
-def _first_settled(books: Books, day: date) -> str | None:
-    order = list(books.receivables.values())
-    due = [one for one in order if one.due_on <= day]
-    groups = (
-        [one for one in due if books.principal[one.invoice_id] > 0],
-        [one for one in due if books.open_costs(one.invoice_id, day) > 0],
-        [one for one in order if one.due_on > day and books.principal[one.invoice_id] + books.open_costs(one.invoice_id, day) > 0],
-    )
-    return next((group[0].invoice_id for group in groups if group), None)
-
-
-def books_now(facts: Facts, decided: Decided, holds: list[Hold], principal_first: bool) -> Books:
-    """What is owed, by everything known now."""
-    return fold(facts, decided, costs(facts, decided, holds, principal_first), principal_first)
 
 
 def agency_balance(facts: Facts, decided: Decided) -> int:

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections import Counter
-from datetime import date, timedelta
 from typing import TYPE_CHECKING, Any, TypeAlias
 
-from tests.auditor import ladder, money, waits
+from tests.auditor import interest, ladder, money, waits
 from tests.auditor.agency_costs import expected_costs
-from tests.auditor.days import NEVER, moved
+from tests.auditor.days import NEVER
 from tests.auditor.handover import Handover
 from tests.auditor.ids import made_of
 from tests.auditor.ladder import View
@@ -113,7 +112,7 @@ def _sums(contract: Contract, view: View) -> Record:
         "open_amount": sum(books.principal.values()),
         "overdue_amount": view.amount(view.overdue()),
         "costs": sum(books.open_costs(one) for one in view.receivables),
-        "interest": 0,
+        "interest": sum(books.open_interest(one) for one in view.receivables),
         "credit": books.credit,
         "agency_balance": max(0, money.agency_balance(contract.facts, contract.decided)),
         "written_off": books.written_off,
@@ -162,12 +161,17 @@ def _open_receivables(view: View) -> list[Record]:
             "due_on": one.due_on,
             "open": view.books.principal[one.invoice_id],
             "costs": view.books.open_costs(one.invoice_id),
-            "interest": 0,
+            "interest": view.books.open_interest(one.invoice_id),
             "rung": view.rung(one.invoice_id),
         }
         for one in view.receivables.values()
     ]
-    return [line for line in lines if line["open"] or line["costs"]][:RECEIVABLES_MAX]
+    return [line for line in lines if line["open"] or line["costs"] or line["interest"]][:RECEIVABLES_MAX]
+
+
+def without_interest(row: Record) -> Record:
+    """What case-status is written for: interest grows every day."""
+    return {**row, "interest": None, "receivables": [{**line, "interest": None} for line in row["receivables"]]}
 
 
 def notice(contract: Contract, view: View, covered: dict[str, int]) -> Record:
@@ -182,7 +186,7 @@ def notice(contract: Contract, view: View, covered: dict[str, int]) -> Record:
         "amount": view.amount(overdue),
         "currency": contract.currency,
         "costs": sum(books.open_costs(one) for one in overdue),
-        "interest": 0,
+        "interest": sum(books.open_interest(one) for one in overdue),
         "receivables": lines,
     }
 
@@ -206,7 +210,8 @@ def submission(contract: Contract, case: Handover, view: View) -> Record:
         "currency": contract.currency,
         "open_amount": sum(claim["open"] for claim in claims),
         "costs": sum(claim["costs"] for claim in claims),
-        "interest": 0,
+        "interest": sum(claim["interest"] for claim in claims),
+        "interest_basis": interest.basis(contract, view.policy, view.receivables[claims[0]["invoice_id"]]),
         "expected_agency_costs": expected_costs(contract.currency, sum(claim["open"] for claim in claims), contract.today()),
     }
 
@@ -221,17 +226,8 @@ def _claim(contract: Contract, invoice_id: str, view: View) -> Record:
         "amount": one.amount,
         "open": view.books.principal[invoice_id],
         "costs": view.books.open_costs(invoice_id),
-        "interest": 0,
+        "interest": view.books.open_interest(invoice_id),
         "reminded_on": [taken.day for taken in contract.steps if taken.kind == "remind" and invoice_id in taken.rungs],
         "payment_method": one.payment_method,
-        "default_on": _default_on(contract, invoice_id, view),
+        "default_on": interest.default_on(contract, view.policy, one),
     }
-
-
-def _default_on(contract: Contract, invoice_id: str, view: View) -> date | None:
-    """The day of default by the policy's ground (section 2)."""
-    if view.policy.default == "due_date":
-        return view.due_day(invoice_id)
-    if view.policy.default == "thirty_days":
-        return moved(view.receivables[invoice_id].due_on + timedelta(days=30), view.policy.calendar)
-    return next((taken.day for taken in contract.steps if taken.kind == "remind" and invoice_id in taken.rungs), None)

@@ -9,6 +9,7 @@ from schemas.billing import Instalment, PaymentPlanAgreed, PaymentPlanCancelled,
 from tests.auditor import money, readings
 from tests.auditor.days import NEVER, ONE_DAY, Hold
 from tests.auditor.facts import Fact, Facts
+from tests.auditor.interest import Terms
 
 
 @dataclass(frozen=True)
@@ -39,10 +40,10 @@ class Ledger:
     facts: Facts
     decided: money.Decided
     costs: tuple[money.Cost, ...]
-    principal_first: bool
+    terms: Terms
 
     def on(self, day: date) -> money.Books:
-        return money.fold(self.facts, self.decided, self.costs, self.principal_first, until=day)
+        return money.fold(self.facts, self.decided, self.costs, self.terms, until=day)
 
     def turning_days(self, start: date) -> list[date]:
         """`start`, and every later day on which money moved."""

@@ -6,6 +6,8 @@ from random import Random
 from typing import Any
 
 CALENDARS = (None, {"country": "DE", "subdivision": "HE"}, {"country": "DE", "subdivision": "BY"}, {"country": "IT"})
+PERCENTS = ("0", "8.5", "8.555555", "120", "400")
+"""Of fixed interest; high ones, so that small debts bear some."""
 METHODS = (["link"], ["link", "qr"], ["barcode"])
 CONDITIONS: tuple[dict[str, Any], ...] = (
     {"amount_from": 1000},
@@ -55,6 +57,7 @@ def _rarer_keys(rng: Random, today: date) -> dict[str, Callable[[], Any]]:
         "starts_on": lambda: str(today + timedelta(days=rng.randint(-10, 30))),
         "ramp": lambda: {"days": rng.choice((1, 5, 10))},
         "forget_after": lambda: 14,
+        "interest": lambda: rng.choice(({"kind": "statutory"}, {"kind": "statutory"}, {"kind": "fixed", "percent": rng.choice(PERCENTS)})),
         "fresh_payments": lambda: rng.choice((0, 1, 3)),
         "breathing_space": lambda: {"days": rng.choice((1, 5, 14)), "from": rng.choice(("first_step", "first_step", "hand_over"))},
     }

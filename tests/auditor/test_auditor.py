@@ -9,7 +9,7 @@ from typing import Any
 
 import pytest
 
-from tests.auditor import money
+from tests.auditor import charges, interest, money
 from tests.auditor.auditor import Auditor
 from tests.auditor.case import Contract
 from tests.auditor.life import KEY, Life
@@ -196,14 +196,15 @@ def test_the_same_fact_again_changes_nothing_and_another_amount_is_refused() -> 
 def test_money_sums_to_the_cent_in_every_life(seed: int) -> None:
     """Section 2: money in = money settled + credit."""
     contract = Life(seed).auditor.contracts[KEY]
-    first = contract.policy().settlement == "principal_first"
     view = contract.view(contract.today())
-    charged = money.costs(contract.facts, contract.decided, view.holds, first)
+    terms = interest.terms(contract, contract.policy(), view.holds)
+    charged = charges.costs(contract.facts, contract.decided, view.holds, terms)
     owed = {one: receivable.principal for one, receivable in view.receivables.items()}
     costs = sum(cost.amount for cost in charged if cost.invoice_id in owed and not view.receivables[cost.invoice_id].cancelled)
-    came_in = sum(source.amount for source in money.sources(contract.facts, contract.decided))
+    came_in = sum(source.amount for source in money.sources(contract.facts, contract.decided) if source.interest_of is None)
     came_in += sum(close.total for close in contract.decided.closes)
     settled = sum(owed.values()) - sum(view.books.principal.values()) + costs - sum(view.books.open_costs(one) for one in owed)
+    settled += sum(view.books.interest_paid.values())
     assert came_in + view.books.written_off == settled + view.books.credit
 
 

@@ -22,13 +22,18 @@ _POISON = json.dumps({"specversion": "1.0", "id": "poison", "type": "payment.rec
 """No source, no data: a dead letter."""
 
 
-def told(seed: int, lives: int) -> list[Line]:
-    """The lines of some lives in order of time; a life keeps its own order. Ticks of one life are everybody's."""
+def told(seed: int, lives: int, *, alike: bool) -> list[Line]:
+    """The lines of some lives in order of time; a life keeps its own order. Ticks of one life are everybody's.
+
+    Lives that are `alike` have something due at the same ticks.
+    """
     merged: list[tuple[float, int, int, Line]] = []
     for number in range(lives):
         latest = 0.0
-        for index, line in enumerate(Life(seed * 10 + number, max(_EVENTS // lives, _FEWEST_EVENTS)).lines):
+        for index, line in enumerate(Life(seed * 10 + (0 if alike else number), max(_EVENTS // lives, _FEWEST_EVENTS)).lines):
             latest = max(latest, _time(line))
+            if alike and number and line["topic"] == topics.TIMERS and line["value"]["type"] == "clock.ticked":
+                continue
             merged.append((latest, number, index, _of_tenant(line, f"acme{number}")))
     return [line for *_, line in sorted(merged, key=lambda one: one[:3])]
 

@@ -36,7 +36,7 @@ def run(seed: int) -> Run:
 
 async def _scenario(world: World) -> Run:
     told = Run(world.seed)
-    lines = lives.told(world.seed, world.chance.choice((1, 2, 3, 8)))
+    lines = lives.told(world.seed, world.chance.choice((2, 5, 8) if world.alike else (1, 2, 3, 8)), alike=world.alike)
     for worker in world.workers:
         worker.start()
     trouble = Trouble(world)

@@ -1,9 +1,13 @@
 """What goes wrong in a world while events flow, and how everything is well again afterwards."""
 
 import asyncio
+import itertools
+import json
 from collections import Counter
 from collections.abc import Awaitable, Callable
 
+from schemas import topics
+from tests.simulation.kafka import batches
 from tests.simulation.world import Worker, World
 
 _EVERY_S = (0.3, 1.0, 3.0)
@@ -11,6 +15,8 @@ _EVERY_S = (0.3, 1.0, 3.0)
 _BUDGET = (3, 10, 30)
 """How many faults there are in all; drawn as well. Afterwards everything must come to its end."""
 _AIMED_WITHIN_S = 3.0
+_AIMED_AT_A_TICK_WITHIN_S = 20.0
+"""Ticks of several transactions are few."""
 
 
 class Trouble:
@@ -53,9 +59,11 @@ class Trouble:
         while self._left > 0:
             self._left -= 1
             await asyncio.sleep(self._chance.expovariate(1 / self._every_s))
-            if self._chance.random() < 0.5:
+            if self._world.alike and self._chance.random() < 0.5:
+                await self._amid_a_tick()
+            elif self._chance.random() < 0.5:
                 await self._amid_a_transaction()
-            [kind] = self._chance.choices(self._kinds, self._weights)
+            [kind] = [self._power_cut] if self._tick_under_way() else self._chance.choices(self._kinds, self._weights)
             self.told[kind.__name__.strip("_")] += 1
             await kind()
 
@@ -67,6 +75,24 @@ class Trouble:
             await asyncio.sleep(0.001)
         await asyncio.sleep(self._chance.expovariate(100))
 
+    async def _amid_a_tick(self) -> None:
+        """Between the transactions of one tick: only one that many keys are due at has several."""
+        loop = self._world.loop
+        deadline = loop.time() + _AIMED_AT_A_TICK_WITHIN_S
+        while not self._tick_under_way() and loop.time() < deadline:
+            await asyncio.sleep(0.001)
+
+    def _tick_under_way(self) -> bool:
+        """Whether the newest entry of a journal begins or goes on with a tick and does not end it."""
+        for number in range(self._world.partitions):
+            journal = self._world.cluster.log(topics.JOURNAL, number)
+            told = (one for one in reversed(journal.stored[-4:]) if one.base < journal.stable and not batches.head(one.data).control)
+            for newest in itertools.islice(told, 1):
+                steps = json.loads(batches.records(newest.data)[-1].value)["steps"]
+                if steps and steps[-1].get("last") is False:
+                    return True
+        return False
+
     def _running(self) -> Worker | None:
         running = [worker for worker in self._world.workers if worker.process is not None]
         return self._chance.choice(running) if running else None
@@ -75,6 +101,14 @@ class Trouble:
         worker = self._running()
         if worker is not None:
             worker.kill()
+            await self._start_again(worker)
+
+    async def _power_cut(self) -> None:
+        """Everybody at once: so whoever had something under way is among them."""
+        running = [worker for worker in self._world.workers if worker.process is not None]
+        for worker in running:
+            worker.kill()
+        for worker in running:
             await self._start_again(worker)
 
     async def _stop(self) -> None:

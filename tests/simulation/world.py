@@ -27,6 +27,8 @@ from tests.simulation.kafka.broker import Node
 from tests.simulation.kafka.cluster import Shares, shares
 from tests.simulation.loop import Pipe, Process, VirtualLoop
 
+_ALIKE = 0.3
+"""How often all lives of a world are one."""
 _WALL_S = 1_795_000_000.0
 """The world begins in November 2026; what happens in it happened before."""
 _MARKERS_WITHIN_S = 0.02
@@ -102,11 +104,13 @@ class World:
         self.chance = random.Random(seed)
         self.loop = VirtualLoop(random.Random(self.chance.random()), _WALL_S)
         self.partitions = self.chance.choice((1, 2, 2, 3))
+        self.alike = self.chance.random() < _ALIKE
+        """All lives are one: so a tick has many keys to visit, and needs several transactions."""
         self.calm = False
         """No more faults: everything must come to its end now."""
         self.limits = Limits(
             batch_records=self.chance.choice((1, 3, 20, 5_000)),
-            tick_keys=self.chance.choice((1, 2, 5_000)),
+            tick_keys=self.chance.choice((1, 2) if self.alike else (1, 2, 5_000)),
             yield_every=self.chance.choice((1, 5, 200)),
         )
         self._broken = self.chance.choice((0.0, 0.001, 0.004))
