@@ -303,7 +303,7 @@ class Contract:
             self._cap_rungs()
             view = self.view(day)
             beside.plan_broken(self, view)
-            self.reset_on = None if view.overdue() else self.reset_on
+            self.reset_on = None if view.overdue() or self.current is not None else self.reset_on  # an adopted case was overdue, too
             self.update_attention(view)
             end = self._end_of_cycle(view)
             if end == "reset":

@@ -43,6 +43,11 @@ LADDERS: tuple[list[dict[str, Any]], ...] = (
     [{"kind": "hand_over", "day": 1, "accounts": [{"account": "old", "when": {"overdue_days_from": 9}}]}],
     [],
 )
+BEARING: tuple[dict[str, Any], ...] = (
+    {},
+    {"interest": {"kind": "statutory"}},
+    {"interest": {"kind": "fixed", "percent": "120"}, "default": "due_date", "breathing_space": {"days": 5, "from": "first_step"}},
+)
 invoices = dated("invoice.issued", invoice_id=invoice_ids, issued_on=days, due_on=days, amount=amounts, currency=euro)
 payments = dated("payment.received", payment_id=payment_ids, amount=amounts, currency=euro, value_date=days)
 struck = st.one_of(dated("debtor.deceased", occurred_on=days), dated("insolvency.opened", occurred_on=days))
@@ -63,9 +68,12 @@ def near(data: dict[str, Any], day: str) -> dict[str, Any]:
 class Life(RuleBasedStateMachine):
     """One contract; its clock only goes forward, its events may be late."""
 
-    @initialize(steps=st.sampled_from(LADDERS), settlement=st.sampled_from(("costs_first", "principal_first")))
-    def begin(self, steps: list[dict[str, Any]], settlement: str) -> None:
+    @initialize(
+        steps=st.sampled_from(LADDERS), settlement=st.sampled_from(("costs_first", "principal_first")), bearing=st.sampled_from(BEARING)
+    )
+    def begin(self, steps: list[dict[str, Any]], settlement: str, bearing: dict[str, Any]) -> None:
         more: dict[str, Any] = {"confirm_payments": True, "win_back": {"days_after": 3}, "instalment_reminder": {"days_before": 2}}
+        more |= bearing
         self.one = world(steps=steps, settlement=settlement, **more)
         self.now = datetime.combine(FIRST, time(9), UTC)
         self.told: list[Event] = []
