@@ -26,16 +26,14 @@ def sums(books: money.Books) -> dict[Entry, int]:
     found: dict[Entry, int] = {}
     for invoice_id in books.receivables:
         found[(invoice_id, "cost_charged", "costs")] = books.charged(invoice_id)
-        found[(invoice_id, "interest_settled", "interest")] = sum(
-            amount for (_, receivable, what), amount in books.by_component.items() if (receivable, what) == (invoice_id, "interest")
-        )
+        found[(invoice_id, "interest_settled", "interest")] = 0
+        found |= {(invoice_id, kind, component): 0 for kind in PAYERS for component in COMPONENTS}
+    for (payer, invoice_id, component), amount in books.by_component.items():
+        if component == "interest":
+            found[(invoice_id, "interest_settled", component)] += amount
         for kind, payers in PAYERS.items():
-            for component in COMPONENTS:
-                found[(invoice_id, kind, component)] = sum(
-                    amount
-                    for (payer, receivable, what), amount in books.by_component.items()
-                    if (receivable, what) == (invoice_id, component) and payer.split(" ")[0] in payers
-                )
+            if payer.split(" ")[0] in payers:
+                found[(invoice_id, kind, component)] += amount
     return found
 
 

@@ -62,6 +62,8 @@ class Terms:
 
 def accrued(stretches: Sequence[Stretch], paid: Sequence[tuple[date, int]], until: date) -> int:
     """All interest of the days up to `until`, settled or not: rounded, half up. `paid`: principal that was settled, and on which day."""
+    if not stretches:
+        return 0
     total = sum(rate * principal * count for rate, principal, count in _borne(stretches, paid, until) if rate is not None)
     return (2 * total + WHOLE) // (2 * WHOLE)
 

@@ -175,7 +175,7 @@ class Books:
         return paid
 
     def pay_interest(self, invoice_id: str, budget: int, day: date) -> int:
-        part = min(budget, self.open_interest(invoice_id, day))
+        part = min(budget, self.open_interest(invoice_id, day)) if budget else 0
         self.interest_paid[invoice_id] += part
         self.by_component[(self.payer, invoice_id, "interest")] += part
         return part
@@ -402,15 +402,15 @@ def _settle_in_order(books: Books, budget: int, day: date, shares: dict[str, int
         budget -= paid
         shares[invoice_id] = shares.get(invoice_id, 0) + paid
 
-    for one in order:
+    for one in order if budget else ():
         if one.due_on <= day and books.principal[one.invoice_id] > 0:
             pay = books.pay_principal if books.terms.principal_first else books.pay
             first = pay(one.invoice_id, budget, day)
             take(one.invoice_id, first)
-    for one in order:
+    for one in order if budget else ():
         if one.due_on <= day:
             take(one.invoice_id, books.pay_extras(one.invoice_id, budget, day))
-    for one in order:
+    for one in order if budget else ():
         if one.due_on > day:
             take(one.invoice_id, books.pay(one.invoice_id, budget, day))
     return budget

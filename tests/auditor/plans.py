@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import date, timedelta
 
 from schemas.billing import Instalment, PaymentPlanAgreed, PaymentPlanCancelled, PaymentReceived
@@ -41,9 +41,13 @@ class Ledger:
     decided: money.Decided
     costs: tuple[money.Cost, ...]
     terms: Terms
+    _folded: dict[date, money.Books] = field(default_factory=dict)
+    """Plans ask for the same days again and again."""
 
     def on(self, day: date) -> money.Books:
-        return money.fold(self.facts, self.decided, self.costs, self.terms, until=day)
+        if day not in self._folded:
+            self._folded[day] = money.fold(self.facts, self.decided, self.costs, self.terms, until=day)
+        return self._folded[day]
 
     def turning_days(self, start: date) -> list[date]:
         """`start`, and every later day on which money moved."""
