@@ -6,6 +6,7 @@ What is said is read from what the rules themselves work out (`Turn`, `ladder`, 
 from collections.abc import Iterator
 from typing import Final, NamedTuple
 
+from mahnlauf.explain import added
 from mahnlauf.explain.found import Found
 from mahnlauf.explain.words import day, money
 from streams.escalation import ladder, waiting
@@ -69,7 +70,8 @@ def turn_of(found: Found) -> Turn:
 
 def reasons(turn: Turn) -> list[Reason]:
     """All that decides where the contract stands, in the order of the rules."""
-    return [*_policy(turn), *_status(turn), *_receivables(turn), *_holds(turn), *_steps_taken(turn), *_next(turn), *_attention(turn)]
+    owed = [*_receivables(turn), *_added(turn)]
+    return [*_policy(turn), *_status(turn), *owed, *_holds(turn), *_steps_taken(turn), *_next(turn), *_attention(turn)]
 
 
 def _policy(turn: Turn) -> Iterator[Reason]:
@@ -128,6 +130,11 @@ def _receivables(turn: Turn) -> Iterator[Reason]:
             yield Reason(section, f"{account.invoice.number or invoice_id}: {_open(turn, account)}, {words}")
     if turn.books.credit:
         yield Reason(2, f"{money(turn.books.credit, turn.contract.currency)} credit: it settles what falls due next")
+
+
+def _added(turn: Turn) -> Iterator[Reason]:
+    for words in (*added.interest(turn), *added.breathing_spaces(turn)):
+        yield Reason(2, words)
 
 
 def _open(turn: Turn, account: Account) -> str:

@@ -58,6 +58,7 @@ class Counts:
     events: dict[tuple[str, str], int] = field(default_factory=dict)
     skipped: dict[tuple[str, str], int] = field(default_factory=dict)
     dead_letters: dict[tuple[str, str], int] = field(default_factory=dict)
+    refused: dict[tuple[str, str], int] = field(default_factory=dict)
     rerouted: dict[str, int] = field(default_factory=dict)
     visited: int = 0
     visits_failed: int = 0
@@ -202,6 +203,7 @@ class Applier(Generic[State, Shared, Event]):
                 counts, label = self.counts.events, (record.topic, decoded.kind)
                 counts[label] = counts.get(label, 0) + 1
             else:
+                _count(self.counts.refused, (decoded.kind, applied.refused.reason))
                 self._refuse(record, key, states.find(key), applied.refused, deadletter.APPLY)
 
     def _forwarded(self, record: Record, key: bytes) -> bool:

@@ -35,6 +35,8 @@ class Metrics:
     """Records passed over as none of our business, by (topic, kind)."""
     dead_letters: Counter[tuple[str, str]] = field(default_factory=Counter)
     """By (topic, reason)."""
+    refused: Counter[tuple[str, str]] = field(default_factory=Counter)
+    """Of these the events that could be read and the processor refused, by (kind, reason)."""
     rerouted: Counter[str] = field(default_factory=Counter)
     """Misplaced records forwarded, by the topic whose publisher should be told."""
     outputs: Counter[tuple[str, str]] = field(default_factory=Counter)
@@ -64,6 +66,7 @@ class Metrics:
         events: Mapping[tuple[str, str], int],
         skipped: Mapping[tuple[str, str], int],
         dead_letters: Mapping[tuple[str, str], int],
+        refused: Mapping[tuple[str, str], int],
         rerouted: Mapping[str, int],
         outputs: Mapping[tuple[str, str], int],
         visited: int,
@@ -72,12 +75,13 @@ class Metrics:
         _add_bounded(self.events, events)
         _add_bounded(self.skipped, skipped)
         _add_bounded(self.dead_letters, dead_letters)
+        _add_bounded(self.refused, refused)
         _add_bounded(self.outputs, outputs)
         self.rerouted.update(rerouted)
         self.keys_visited += visited
 
 
 def _add_bounded(counter: Counter[tuple[str, str]], counts: Mapping[tuple[str, str], int]) -> None:
-    for (topic, label), count in counts.items():
-        known = (topic, label) in counter or len(counter) < METRIC_LABELS
-        counter[topic, label if known else "other"] += count
+    for (first, second), count in counts.items():
+        known = (first, second) in counter or len(counter) < METRIC_LABELS
+        counter[first, second if known else "other"] += count

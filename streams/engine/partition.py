@@ -302,7 +302,7 @@ class PartitionTask(Generic[State, Shared, Event]):
         outputs = Counter(map(_TOPIC_AND_KIND, applier.outputs))
         counts = applier.settle(changes, ends.get((self._config.changelog, self._number), self._store.position))
         self._metrics.transactions["committed"] += 1
-        self._metrics.add(counts.events, counts.skipped, counts.dead_letters, counts.rerouted, outputs, counts.visited)
+        self._metrics.add(counts.events, counts.skipped, counts.dead_letters, counts.refused, counts.rerouted, outputs, counts.visited)
         self._metrics.visits_failed += counts.visits_failed
         self._metrics.last_tick_ms = max(self._metrics.last_tick_ms, self._last_tick_ms)
         for (topic, partition), end in ends.items():

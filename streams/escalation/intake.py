@@ -44,6 +44,9 @@ from streams.escalation.turn import Refused, Turn
 Data = Any
 """The data of one event of `schemas.billing`."""
 
+CURRENCY_MISMATCH = "currency mismatch"
+"""The reason of a dead letter in another currency than its contract's."""
+
 
 class Identity(NamedTuple):
     """Where facts of a type are kept, and by which id of their own they are known. Another value of `compared` is a conflict."""
@@ -158,7 +161,7 @@ def check_currency(turn: Turn, event: Any, original: Original | None) -> None:
     if contract.currency is not None:
         if currency != contract.currency:
             raise Refused(
-                "currency mismatch", f"currency {currency}: the contract has {contract.currency}; publish one contract per currency"
+                CURRENCY_MISMATCH, f"currency {currency}: the contract has {contract.currency}; publish one contract per currency"
             )
     elif event.type == "invoice.issued":
         turn.set(currency=currency)
@@ -177,7 +180,7 @@ def _give_back_others(turn: Turn, currency: str) -> None:
             own_id = next(one.own_id for one in IDENTITIES.values() if one.kept_in == kept.fact)
             others = tuple(fact for fact in getattr(facts, kept.fact) if getattr(fact, own_id) != kept.fact_id)
             turn.set(facts=replace(facts, **{kept.fact: others}))
-            turn.returned.append((kept, "currency mismatch", f"currency {kept.currency}: the contract has {currency}"))
+            turn.returned.append((kept, CURRENCY_MISMATCH, f"currency {kept.currency}: the contract has {currency}"))
     turn.set(unpriced=())
 
 

@@ -17,10 +17,13 @@ from prometheus_client.registry import Collector
 from streams.engine.engine import PartitionHealth
 from streams.engine.metrics import Histogram
 from streams.engine.partition import Phase
+from streams.escalation.intake import CURRENCY_MISMATCH
 from streams.escalation.law import base_rate
 from streams.worker.census import Census
 from streams.worker.observed import ObservedEngine
 
+DROPPED = ("invoice.issued", CURRENCY_MISMATCH)
+"""`escalation.md` 1: a claim in another currency than its contract's."""
 Kind: TypeAlias = type[CounterMetricFamily] | type[GaugeMetricFamily]
 
 
@@ -51,6 +54,7 @@ class WorkerCollector(Collector):
         yield _by_two("events", "Events applied", ("topic", "type"), counted.events)
         yield _by_two("skipped", "Records passed over as none of our business", ("topic", "type"), counted.skipped)
         yield _by_two("dead_letters", "Records that could not be read or applied", ("topic", "reason"), counted.dead_letters)
+        yield _plain("claims_dropped", "Invoices in another currency than their contract's: nobody claims them", counted.refused[DROPPED])
         yield _by_one("rerouted", "Misplaced records forwarded, by the topic they were published to", "topic", counted.rerouted)
         yield _by_two("outputs", "Records written", ("topic", "type"), counted.outputs)
         yield _by_one("transactions", "Transactions", "outcome", counted.transactions)

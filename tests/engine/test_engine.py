@@ -227,6 +227,7 @@ async def test_poison_blocks_nothing_and_is_found_beside_its_topic(kafka: str) -
     assert [letter.value for letter in letters] == [b"not JSON", large, b'{"refuse": true}']
     assert await house.totals() == {b"k": 2}
     assert engine.metrics.dead_letters == {(topic, "not JSON"): 2, (topic, "refused"): 1}
+    assert engine.metrics.refused == {("add", "refused"): 1}
     assert engine.metrics.skipped == {(topic, "unknown"): 1}
 
 

@@ -89,6 +89,23 @@ def test_a_contract_on_the_ladder_is_explained_with_its_due_days_steps_and_dista
     assert changes["the debtor promises to pay within 14 days"] == "Reminded → Held, level 2"
 
 
+def test_interest_and_breathing_space_are_explained(folder: Path) -> None:
+    """A reminder on Sun 25 January (moved to Monday) begins default, and ten days in which nothing is added."""
+    more = "interest: {kind: statutory}\nbreathing_space: {days: 10, from: first_step}\n"
+    (folder / "policy.yaml").write_text(LADDER.replace("steps:", more + "steps:"))
+    events = _invoice(), _invoice("2026-01-28", "2026-03-12", "R2", 2_000)
+    assert "[2] R1 bears no interest yet: default begins with the first reminder that covers it" in _why(
+        _explained(folder, "2026-01-24", *events)
+    )
+    inside = _why(_explained(folder, "2026-01-30", *events))
+    assert "[2] R1 bears interest from Thu 2026-02-05 on" in inside
+    space = "breathing space until Thu 2026-02-05 (exclusive): R1 bears no interest before its end, and fees wait for it"
+    assert f"[2] {space}" in inside
+    after = _why(_explained(folder, "2026-02-10", *events))
+    assert "[2] R1 bears interest since Thu 2026-02-05, now 6.27 percent a year, 1.27 of it the base rate" in after
+    assert not [one for one in after if "breathing space" in one]
+
+
 def test_a_hold_says_from_when_until_when_and_that_its_days_do_not_count(folder: Path) -> None:
     hold = _event(names.CONTRACTS, "hold.placed", "2026-01-21", hold_id="H", kind="manual", **{"from": "2026-01-21", "until": "2026-01-25"})
     told = _explained(folder, "2026-01-22", _invoice(), hold)

@@ -34,6 +34,8 @@ def _engine() -> StubEngine:
     counted.events["billing.invoices", "invoice.issued"] = 7
     counted.skipped["billing.payments", "unknown type"] = 1
     counted.dead_letters["billing.payments", "not JSON"] = 2
+    counted.refused["invoice.issued", "currency mismatch"] = 3
+    counted.refused["payment.received", "currency mismatch"] = 8
     counted.rerouted["billing.payments"] = 4
     counted.outputs["debtor.notices", "notice.reminder"] = 5
     counted.transactions["committed"] = 6
@@ -94,6 +96,7 @@ def test_every_alert_asks_for_a_metric_that_is_served() -> None:
     ("name", "labels", "value"),
     [
         ("mahnlauf_events_total", {"topic": "billing.invoices", "type": "invoice.issued"}, 7),
+        ("mahnlauf_claims_dropped_total", {}, 3),
         ("mahnlauf_outputs_total", {"topic": "debtor.notices", "type": "notice.reminder"}, 5),
         ("mahnlauf_clock_timestamp_seconds", {}, 1_799_999_940),
         ("mahnlauf_batch_seconds_bucket", {"le": "0.005"}, 1),
