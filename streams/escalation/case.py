@@ -88,6 +88,12 @@ def known_parts(books: Books, invoice_ids: Sequence[str]) -> tuple[Reported, ...
     return tuple(Reported(money_id, amount) for money_id, amount in sorted(parts) if amount)
 
 
+def known_payments(turn: Turn, invoice_ids: Sequence[str]) -> tuple[Reported, ...]:
+    """Every payment that is known when a case is taken over, with its part, be it nothing: what becomes of it later is told."""
+    direct = sorted(payment.payment_id for payment in turn.contract.facts.payments if not payment.via_agency)
+    return tuple(Reported(payment_id, turn.books.part(PAYMENT, payment_id, invoice_ids)) for payment_id in direct)
+
+
 def order_handover(turn: Turn, data: HandoverOrderedData) -> None:
     """A person orders a handover. Raises Refused."""
     status, last = turn.contract.status, turn.case

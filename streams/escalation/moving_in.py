@@ -95,7 +95,7 @@ def _adopt(turn: Turn, data: ContractTakenOverData, told: TakenOverCase, rungs: 
         status=told.status,
         handed_over_on=data.as_of,
         case_id=told.case_id,
-        reported=case.known_parts(turn.books, told.invoice_ids),
+        reported=case.known_payments(turn, told.invoice_ids),
         adopted=True,
     )
     move(turn, f"contract.taken_over {told.status}", max(levels, default=0))

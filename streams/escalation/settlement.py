@@ -287,19 +287,26 @@ def _apply_money(ledger: Ledger, result: Books, until: date | None, before: str 
         if until is not None and money.day > until:
             break
         while owed_on and owed_on[0] <= money.day:
-            _settle_from(pool, result, ordered, owed_on.popleft(), ledger.principal_first)
+            _settle_owed(ledger, result, ordered, owed_on.popleft(), pool, growth)
         if growth is not None:
             growth.grow(money.day)
         if before is not None and money.kind == PAYMENT and money.id == before:
             return
         _settle(ledger, result, ordered, money, pool)
     for day in owed_on:
-        _settle_from(pool, result, ordered, day, ledger.principal_first)
+        _settle_owed(ledger, result, ordered, day, pool, growth)
     if growth is not None:
         growth.grow(last := _last_day(ledger, until))
         _settle_from(pool, result, ordered, last, ledger.principal_first)
     result.credit = sum(money.amount for money in pool)
     result.written_off = sum(account.written_off for account in ordered)
+
+
+def _settle_owed(ledger: Ledger, result: Books, ordered: Sequence[Account], day: date, pool: list[Money], growth: Growth | None) -> None:
+    """Let credit settle a cost of that day, and the interest up to it."""
+    if growth is not None:
+        growth.grow(min(day, _last_day(ledger, None)))
+    _settle_from(pool, result, ordered, day, ledger.principal_first)
 
 
 def _settle(ledger: Ledger, result: Books, ordered: Sequence[Account], money: Money, pool: list[Money]) -> None:

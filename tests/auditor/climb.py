@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from schemas.billing import ChargebackReceived, PaymentFailed
 from schemas.policy import Call, HandOver, OfferPayment, Remind, Signal
 from tests.auditor import accounts, beside, breathing, ladder, money, outputs, placement, readings, waits
+from tests.auditor.facts import reversed_chargebacks
 from tests.auditor.ladder import NextStep, StepTaken, View
 
 if TYPE_CHECKING:
@@ -88,8 +89,10 @@ def _has_data(contract: Contract, view: View, method: str) -> bool:
 
 
 def _account_is_unusable(contract: Contract, day: date) -> bool:
-    """The latest chargeback or failed payment of the last 90 days says so."""
-    returned = [(fact.event.data.booked_on, fact.event.data.reason_code) for fact in contract.facts.by_time(ChargebackReceived)]
+    """The latest chargeback or failed payment of the last 90 days says so; one that was reversed says nothing of the account."""
+    undone = reversed_chargebacks(contract.facts)
+    charged = [fact.event.data for fact in contract.facts.by_time(ChargebackReceived) if fact.event.data.chargeback_id not in undone]
+    returned = [(data.booked_on, data.reason_code) for data in charged]
     returned += [(fact.day, fact.event.data.reason_code) for fact in contract.facts.by_time(PaymentFailed)]
     recent = [one for one in returned if day - timedelta(days=UNUSABLE_DAYS) <= one[0] <= day]
     return bool(recent) and max(recent, key=lambda one: one[0])[1] in UNUSABLE

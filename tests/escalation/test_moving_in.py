@@ -182,6 +182,16 @@ def test_what_was_paid_by_then_the_agency_knows() -> None:
     assert one.commands == [("case.report_payment", 3_000), ("case.report_payment", -2_000)]
 
 
+def test_what_had_been_charged_back_by_then_is_told_when_that_is_reversed() -> None:
+    """Found by the auditor (seed 10476): a payment that was worth nothing at the move counted as known to the agency whatever became of it."""
+    one = known()
+    one.event("payment.received", "2026-02-01", payment_id="P1", amount=4_000, currency="EUR", value_date="2026-02-01")
+    one.event("chargeback.received", "2026-02-05", chargeback_id="B1", payment_id="P1", amount=4_000, booked_on="2026-02-05")
+    move_in(one, "2026-02-20", case=open_case())
+    outs = one.event("chargeback.reversed", "2026-02-21", chargeback_id="B1", booked_on="2026-02-21")
+    assert [(out.data["payment_id"], out.data["amount"]) for out in outs if out.type == "case.report_payment"] == [("P1", 4_000)]
+
+
 def test_what_is_not_in_the_case_waits() -> None:
     one = known()
     one.invoice("R2", due="2026-01-19", amount=500)
