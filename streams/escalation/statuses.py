@@ -60,7 +60,7 @@ TRANSITIONS: tuple[Transition, ...] = (
     Transition("overdue and reminded", LADDER, REMINDED, 4),
     Transition("hand_over", CLIMBING, TO_BE_PASSED, 6),
     Transition("handover.ordered", (*LADDER, REJECTED, FAILED), TO_BE_PASSED, 6),
-    *(Transition(f"contract.taken_over {status}", (CLEAR, DUE, HELD), status, 1) for status in OPEN),
+    *(Transition(f"contract.taken_over {status}", LADDER, status, 1) for status in OPEN),
     Transition("case.passed", (TO_BE_PASSED,), PASSED, 6),
     Transition("case.accepted", (TO_BE_PASSED, PASSED), ACCEPTED, 6),
     Transition("case.rejected", (TO_BE_PASSED, PASSED), REJECTED, 6),

@@ -304,13 +304,13 @@ class Contract:
             view = self.view(day)
             beside.plan_broken(self, view)
             self.reset_on = None if view.overdue() or self.current is not None else self.reset_on  # an adopted case was overdue, too
-            self.update_attention(view)
             end = self._end_of_cycle(view)
             if end == "reset":
                 self._reset(view, cause, by)
             elif end == "over others":
                 self._end_cycle(view)
             else:
+                self.update_attention(view)
                 if self.status in WITHOUT_CASE:
                     self.status, self.level = ladder.standing(view)
                     self.begin()
@@ -327,6 +327,7 @@ class Contract:
         if status == "Clear":
             self.out.forget_change(self)
         else:
+            self.update_attention(self.view(view.day))  # what begins just now outlives the cycle
             self.record(cause, by, ended)
 
     def _end_of_cycle(self, view: View) -> str | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from schemas.billing import ContractConfigured
@@ -23,6 +24,9 @@ def configure(contract: Contract, event: ContractConfigured) -> None:
         _follow(contract, told)
     if contract.zone_name() != zone:
         contract.facts.move_to_zone(contract.local)
+        contract.decided.write_offs = [
+            one if one.time is None else replace(one, dated=contract.local(one.time)) for one in contract.decided.write_offs
+        ]
     if contract.begun and contract.policy_name not in (None, contract.policy().policy):
         contract.pinned = contract.settings.newest(contract.tenant, contract.policy_in_use())
 

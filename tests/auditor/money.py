@@ -275,8 +275,8 @@ def _agency_sources(facts: Facts, decided: Decided) -> list[Source]:
     found = []
     for payment, amount in agency_worths(decided):
         case = tuple((invoice_id, None) for invoice_id in order if invoice_id in payment.case)
-        key = f"{AGENCY_PAYMENT} {payment.handover_id} {payment.payment_id}"
-        found.append(Source(payment.dated, "case.payment_received", payment.payment_id, key, amount, case))
+        name = f"{payment.handover_id}/{payment.payment_id}"  # what it is known by
+        found.append(Source(payment.dated, "case.payment_received", name, f"{AGENCY_PAYMENT} {name}", amount, case))
     return found
 
 

@@ -183,13 +183,23 @@ def test_what_was_paid_by_then_the_agency_knows() -> None:
 
 
 def test_what_had_been_charged_back_by_then_is_told_when_that_is_reversed() -> None:
-    """Found by the auditor (seed 10476): a payment that was worth nothing at the move counted as known to the agency whatever became of it."""
+    """Found by the auditor (seed 10476): what was worth nothing at the move counted as known to the agency, whatever became of it."""
     one = known()
     one.event("payment.received", "2026-02-01", payment_id="P1", amount=4_000, currency="EUR", value_date="2026-02-01")
     one.event("chargeback.received", "2026-02-05", chargeback_id="B1", payment_id="P1", amount=4_000, booked_on="2026-02-05")
     move_in(one, "2026-02-20", case=open_case())
     outs = one.event("chargeback.reversed", "2026-02-21", chargeback_id="B1", booked_on="2026-02-21")
     assert [(out.data["payment_id"], out.data["amount"]) for out in outs if out.type == "case.report_payment"] == [("P1", 4_000)]
+
+
+def test_a_case_is_taken_over_after_reminders_were() -> None:
+    """Found by the auditor (seed 12247): under a policy that only watches, the reminders of a first move make a contract Reminded."""
+    one = known(steps=[])
+    move_in(one, "2026-01-26", reminded(reminded_on="2026-01-25"))
+    one.invoice("R2", at="2026-01-27", due="2026-02-10")
+    assert one.status["status"] == "Reminded"
+    move_in(one, "2026-02-20", case=open_case(invoice_ids=["R2"]))
+    assert [one.status[name] for name in ("status", "cycle", "case_id")] == ["Accepted", 1, "A1"]
 
 
 def test_what_is_not_in_the_case_waits() -> None:
