@@ -237,8 +237,8 @@ def unapplied(shared: Shared, key: str, contract: Contract, name: str, cause: st
     turn = Turn(shared, key, contract, contract.clock_us, cause)
     _add_unapplied(turn, name)
     tell.history(turn)
-    if turn.contract == contract:
-        return Outcome(contract, (), due_ms(turn))
+    if turn.contract.attention == contract.attention:  # nothing to tell: what else changed since waits for the next event or tick
+        return Outcome(turn.contract, (), due_ms(turn))
     return _outcome(turn)
 
 

@@ -45,6 +45,8 @@ def _check(turn: Turn, data: ContractTakenOverData) -> None:
         return
     if data.case.status not in statuses.OPEN:
         raise Refused("case not open", f"case.status {data.case.status}: one of {', '.join(statuses.OPEN)} is taken over")
+    if any(one.handover_id == data.case.handover_id for one in turn.contract.cases):
+        raise Refused("invalid", f"case.handover_id: {data.case.handover_id} is another case of this contract; each has an id of its own")
     # A case is about what is owed, so its receivables must be known: what would an agency be told of others?
     if unknown := next((one for one in data.case.invoice_ids if one not in turn.books.accounts), None):
         raise Refused("unknown receivable", f"case.invoice_ids: {unknown}: publish its invoice.issued first, then this again")

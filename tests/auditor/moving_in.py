@@ -32,6 +32,8 @@ def take_over(contract: Contract, event: ContractTakenOver) -> None:
         raise Refused("a step was taken")
     if case is not None and case.status not in OPEN:
         raise Refused("not an open case")
+    if case is not None and any(one.handover_id == case.handover_id for one in contract.handovers):
+        raise Refused("an id of another case")
     unknown = case is not None and not set(case.invoice_ids) <= set(receivables(contract.facts))
     if unknown and readings.A_TAKEN_OVER_CASE_NEEDS_ITS_RECEIVABLES:
         raise Refused("unknown receivable")

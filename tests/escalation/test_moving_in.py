@@ -202,6 +202,16 @@ def test_a_case_is_taken_over_after_reminders_were() -> None:
     assert [one.status[name] for name in ("status", "cycle", "case_id")] == ["Accepted", 1, "A1"]
 
 
+def test_a_case_with_the_id_of_another_is_refused() -> None:
+    """Found by the auditor (seed 13060): replies would reach the wrong one."""
+    one = known()
+    move_in(one, "2026-01-26", case=open_case(handover_id="H-77"))
+    one.reply("case.closed", "2026-02-01", handover_id="H-77", outcome="unsuccessful", reason="insolvency")
+    one.invoice("R2", at="2026-02-02", due="2026-02-03")
+    move_in(one, "2026-02-20", case=open_case(handover_id="H-77", invoice_ids=["R2"]))
+    assert one.refused[-1][0] == "invalid"
+
+
 def test_what_is_not_in_the_case_waits() -> None:
     one = known()
     one.invoice("R2", due="2026-01-19", amount=500)
