@@ -13,9 +13,9 @@ from connectors.delivery.errors import Reason
 from schemas.commands import CaseSubmitData
 from schemas.debtors import DebtorDescribedData
 
-REQUESTS_AT_ONCE: Final = 16
-"""Requests under way on one account, as many as one client may fairly make. An adapter has a connection for each: a request that waited
-for one would wait after its intent was committed."""
+REQUESTS_AT_ONCE: Final = 32
+"""Requests under way on one account, from their intent on; at a hundred a second eight of them are at the agency. An adapter has a
+connection for each: a request that waited for one would wait after its intent was committed."""
 PER_SECOND_DEFAULT: Final = 20.0
 """Requests, where nobody has said what the agency allows."""
 

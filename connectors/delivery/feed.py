@@ -93,7 +93,8 @@ class Feed:
             log.warning("account %s: its feed can't be read for now: %s (%s)", self._key, error.reason, error)
 
     async def _page(self) -> ChangePage:
-        async with self._gate.turn():
+        async with self._gate.turn("changes") as leave:
+            await leave.now()
             try:
                 page = _bounded(await told_as_failed(self._metrics, self._agency.changes(self.cursor)))
             except AgencyError as error:
@@ -118,7 +119,8 @@ class Feed:
 
     async def _view(self, case: str) -> CaseView | Mapping[str, Any]:
         """A case, or what is kept of one that can't be asked for. Raises AgencyError where it may be otherwise later."""
-        async with self._gate.turn():
+        async with self._gate.turn("view") as leave:
+            await leave.now()
             try:
                 view = await told_as_failed(self._metrics, self._agency.view(case))
             except AgencyError as error:

@@ -9,9 +9,8 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from typing import Final
 
-from aiolimiter import AsyncLimiter
-
 from connectors.delivery.agency import REQUESTS_AT_ONCE
+from connectors.delivery.allowance import Allowance, Leave
 from connectors.delivery.errors import AgencyError, CredentialsRefused, RateLimited
 
 FAILURES_IN_A_ROW: Final = 3
@@ -25,14 +24,19 @@ RATE_LIMITED_S: Final = 5.0
 
 class Gate:
     """One account's gate. `clock` gives monotonic seconds; `per_second` requests at most, of which a turn makes `requests_a_turn`;
-    `shut` is the reason why nothing goes at all."""
+    `shut` is the reason why nothing goes at all; `fresh`: nobody sent on the account just before."""
 
     def __init__(
-        self, per_second: float, *, shut: str = "", clock: Callable[[], float], closed_s: float = CLOSED_S, requests_a_turn: int = 1
+        self,
+        per_second: float,
+        *,
+        shut: str = "",
+        clock: Callable[[], float],
+        closed_s: float = CLOSED_S,
+        requests_a_turn: int = 1,
+        fresh: bool = True,
     ) -> None:
-        burst = max(per_second, float(requests_a_turn))
-        self._limiter = AsyncLimiter(burst, burst / per_second)
-        self._requests_a_turn = requests_a_turn
+        self._allowance = Allowance(per_second, clock, at_once=requests_a_turn, fresh=fresh)
         self._places = asyncio.Semaphore(REQUESTS_AT_ONCE)
         self._shut = shut
         self._closed_s = closed_s
@@ -53,11 +57,16 @@ class Gate:
         return self._shut or (self._reason if self.closed_for_s else "")
 
     @asynccontextmanager
-    async def turn(self) -> AsyncIterator[None]:
-        """Wait until one request may go at once; it has its place until the end."""
-        async with self._places:
-            await self._limiter.acquire(self._requests_a_turn)
-            yield
+    async def turn(self, kind: str) -> AsyncIterator[Leave]:
+        """Wait until one request may go soon, of a kind that takes as long as others of it; it has its place until the end. It may go when
+        what this gives says so."""
+        leave, answered_in_s = await self._allowance.take(), None
+        try:
+            async with self._places:
+                yield leave
+                answered_in_s = leave.age_s
+        finally:
+            self._allowance.give_back(kind, answered_in_s)
 
     def passed(self) -> None:
         """The agency answered."""

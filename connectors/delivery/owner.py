@@ -7,7 +7,7 @@ gate opens one goes first, to see whether the agency is back, and then the other
 import asyncio
 import logging
 import random
-from collections.abc import Callable
+import time
 from dataclasses import dataclass
 from functools import partial
 from typing import Any, Final
@@ -42,11 +42,15 @@ AGAIN_S_MAX: Final = 600.0
 @dataclass(frozen=True, slots=True)
 class Pace:
     """Wall-clock seconds: between two looks at a feed; until parked commands are taken up again at first; how long an agency that seems
-    to be away is left alone at first."""
+    to be away is left alone at first.
+
+    `fresh`: nobody sent on the accounts just before they were taken, as a test knows of its own.
+    """
 
     feed_interval_s: float = 60.0
     again_s: float = AGAIN_S
     closed_s: float = CLOSED_S
+    fresh: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,9 +74,15 @@ class AccountOwner:
         self._metrics = metrics
         self._tasks = tasks
         self._pace = pace
-        self._clock: Callable[[], float] = asyncio.get_running_loop().time
-        at_once = agency.capabilities.requests_a_call
-        self.gate = Gate(account.per_second, shut=account.paused, clock=self._clock, closed_s=pace.closed_s, requests_a_turn=at_once)
+        self._clock = time.monotonic  # uvloop's own stands still while a round of the loop lasts, too coarse for a limit
+        self.gate = Gate(
+            account.per_second,
+            shut=account.paused,
+            clock=self._clock,
+            closed_s=pace.closed_s,
+            requests_a_turn=agency.capabilities.requests_a_call,
+            fresh=pace.fresh,
+        )
         self.feed = Feed(agency, account.key, book, self.gate, metrics, pace.feed_interval_s)
         self._sender = Sender(agency, book, debtors, self.gate, metrics)
         self._lanes = Lanes(tasks, LANES_MAX)

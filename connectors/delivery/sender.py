@@ -199,7 +199,8 @@ class Sender:
         self, operation: str, call: Callable[Asked, Awaitable[Answered]], *args: Asked.args, **kwargs: Asked.kwargs
     ) -> Answered:
         """A request that only asks."""
-        async with self._gate.turn():
+        async with self._gate.turn(operation) as leave:
+            await leave.now()
             return await self._answer(operation, call, *args, **kwargs)
 
     async def _change(
@@ -212,8 +213,9 @@ class Sender:
         **kwargs: Asked.kwargs,
     ) -> Answered:
         """A request that changes something at the agency: it follows its intent directly."""
-        async with self._gate.turn():
+        async with self._gate.turn(operation) as leave:
             await self._note_intent(handover, command)
+            await leave.now()
             return await self._answer(operation, call, *args, **kwargs)
 
     async def _answer(

@@ -5,6 +5,7 @@ Arguments: bootstrap, the settings below as JSON. Its first line tells where its
 
 import asyncio
 import sys
+from dataclasses import replace
 
 import uvloop
 from pydantic import TypeAdapter
@@ -14,7 +15,6 @@ from connectors.agencies.registry import AGENCIES
 from connectors.delivery.agency import AccountConfig
 from connectors.delivery.config import ConnectorConfig
 from connectors.delivery.connector import Connector
-from connectors.delivery.owner import Pace
 from streams.engine.cluster import Connection
 from tests.connectors.kit import PACE
 
@@ -33,7 +33,7 @@ class Child:
 
 async def main(bootstrap: str, child: Child) -> None:
     account = AccountConfig(child.tenant, "main", "atriga", "test", child.url, "10001", "s3cret", per_second=child.per_second)
-    pace = Pace(child.feed_interval_s, PACE.again_s, PACE.closed_s)
+    pace = replace(PACE, feed_interval_s=child.feed_interval_s)
     config = ConnectorConfig(Connection(bootstrap), (account,), app=child.group, pace=pace, session_timeout_ms=child.session_timeout_ms)
     connector = Connector(config, AGENCIES)
     running = asyncio.create_task(connector.run())

@@ -18,7 +18,7 @@ MakeSubmission: TypeAlias = Callable[..., Submission]
 
 @pytest.fixture
 async def sandbox() -> AsyncIterator[Sandbox]:
-    server = Sandbox(SandboxConfig(port=0, codes={"10001": "s3cret"}))
+    server = Sandbox(SandboxConfig(port=0, codes={"10001": "s3cret", "10002": "s3cret"}))
     await server.start()
     yield server
     await server.stop()

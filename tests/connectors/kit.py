@@ -36,7 +36,7 @@ NEEDED = (
 GROUP = "delivery-tests"
 """One group for all tests: each begins where the one before ended."""
 BEGINNING = datetime(2025, 3, 3, 12, tzinfo=UTC)
-PACE = Pace(feed_interval_s=0.1, again_s=0.2, closed_s=0.1)
+PACE = Pace(feed_interval_s=0.1, again_s=0.2, closed_s=0.1, fresh=True)
 
 
 async def need_topics(bootstrap: str) -> None:

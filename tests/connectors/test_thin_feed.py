@@ -43,6 +43,6 @@ async def test_a_turn_of_several_requests_counts_as_many() -> None:
     gate = Gate(16.0, clock=loop.time, requests_a_turn=8)
     began = loop.time()
     for _ in range(4):
-        async with gate.turn():
-            pass
+        async with gate.turn("view") as leave:
+            await leave.now()
     assert loop.time() - began > 0.9, "32 requests at 16 a second, of which a second's may go at once"
