@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final, TypeAlias
 
-from connectors.agencies.registry import AGENCIES, SANDBOX_PATHS
+from connectors.agencies.registry import AGENCIES, BY_FILES, SANDBOX_PATHS
 from connectors.billing.registry import UPSTREAMS
 from connectors.billing.upstream import NotThere
 from connectors.delivery import accounts, wire
@@ -188,16 +188,26 @@ def _url(agency: str, mode: str, url: str | None, connector: Connector) -> str:
     if connector.hosts == "sandbox":
         if mode == "live":
             raise ValueError('its mode is live, and connector.hosts is "sandbox": live credentials go nowhere but to the live agency')
-        return connector.sandbox_url.rstrip("/") + SANDBOX_PATHS.get(agency, "")
+        return _sandbox_address(agency, connector)
     if url is None:
         raise ValueError("url is missing, and connector.hosts is live")
-    if (wrong := url_problem(url, mode)) is not None:
+    if (wrong := url_problem(url, mode, agency)) is not None:
         raise ValueError(wrong)
     return url
 
 
-def url_problem(url: str, mode: str) -> str | None:
-    """Why an account of this mode can't have this url; None: it can."""
+def _sandbox_address(agency: str, connector: Connector) -> str:
+    if agency not in BY_FILES:
+        return connector.sandbox_url.rstrip("/") + SANDBOX_PATHS.get(agency, "")
+    if connector.sandbox_folder is None:
+        raise ValueError(f"{agency} is reached by files: set connector.sandbox_folder to the folder of mahnlauf sandbox --folder")
+    return (connector.sandbox_folder.absolute() / agency).as_uri()
+
+
+def url_problem(url: str, mode: str, agency: str) -> str | None:
+    """Why an account of this mode at this agency can't have this url; None: it can."""
+    if agency in BY_FILES:
+        return None if url.startswith("file:///") else f"the url of an account at {agency} must be file:///path: it is reached by files"
     if (wrong := wire.url_problem(url)) is not None:
         return f"the url {wrong}"
     if mode == "live" and not url.lower().startswith("https:"):

@@ -78,6 +78,8 @@ class Connector(Section):
     hosts: Literal["sandbox", "live"] = "sandbox"
     """`live` is written by hand: nothing reaches a real agency by default."""
     sandbox_url: Annotated[str, Field(pattern=r"^https?://")] = f"http://{LOOPBACK}:8091"
+    sandbox_folder: Path | None = None
+    """As given to `mahnlauf sandbox --folder`: where the sandbox's agencies that are reached by files have theirs."""
     app: Annotated[str, Field(pattern=r"^[A-Za-z0-9._-]{1,100}$")] = "mahnlauf-connector"
     session_timeout_ms: Annotated[int, Field(ge=6_000, le=300_000)] = 10_000
     instance_id: str | None = None
@@ -99,8 +101,9 @@ class Account(Section):
     account: Annotated[str, Field(pattern=r"^[^/\s]+$")]
     agency: str
     mode: Literal["test", "live"] = "test"
-    url: Annotated[str, Field(pattern=r"^https?://")] | None = None
-    """The agency's address for this mode; with connector.hosts = "sandbox" the sandbox is asked instead."""
+    url: Annotated[str, Field(pattern=r"^(https?|file)://")] | None = None
+    """The agency's address for this mode (file:///path of one that is reached by files); with connector.hosts = "sandbox" the sandbox is
+    asked instead."""
     customer_number: str
     secret_file: Path | None = None
     secret_variable: str | None = None

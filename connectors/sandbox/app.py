@@ -1,5 +1,5 @@
-"""The sandbox as a program: the agencies' interfaces (atriga at the root, the others at /paywise, /debitura, /mediafinanz), and the
-pages by which people and tests direct it.
+"""The sandbox as a program: the agencies' interfaces (atriga at the root, the others at /paywise, /debitura, /mediafinanz; prokur in
+a folder), and the pages by which people and tests direct it.
 
 POST /clock {"now": "2026-01-05T12:00:00Z"}   move its days; what falls due until then happens
 GET  /clock                                   where they stand, and the feeds' last cursors
@@ -14,6 +14,7 @@ GET  /cases                                   every case with its reference and 
 import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any, Protocol, TypeVar
 
 from pydantic import AwareDatetime, BaseModel, ValidationError
@@ -29,6 +30,7 @@ from connectors.sandbox.debitura.api import DebituraApi
 from connectors.sandbox.faults import Fault, Faults
 from connectors.sandbox.mediafinanz.api import MediafinanzApi
 from connectors.sandbox.paywise.api import PaywiseApi
+from connectors.sandbox.prokur import ProkurFolder
 from connectors.sandbox.story import Script
 from connectors.sandbox.traffic import Conditions
 from connectors.web import WebServer
@@ -47,11 +49,12 @@ class _Unreadable(Exception):
 @dataclass(frozen=True)
 class SandboxConfig:
     """`codes`: authentication code by customer number, of which agencies without customer numbers know the codes alone; None lets every
-    code in. `port` 0 takes a free one."""
+    code in. `port` 0 takes a free one. `folder`: where the agencies that are reached by files have theirs; None leaves them out."""
 
     host: str = "127.0.0.1"
     port: int = 8091
     codes: Mapping[str, str] | None = field(default=None, repr=False)
+    folder: Path | None = None
 
 
 class SandboxAgency(Protocol):
@@ -142,8 +145,10 @@ async def _unreadable(request: Request, error: Exception) -> Response:
     return JSONResponse({"code": "INVALID", "message": str(error)}, 422)
 
 
-def create_app(world: World | None = None, faults: Faults | None = None, codes: Mapping[str, str] | None = None) -> Starlette:
-    """The sandbox as an ASGI application. Its memory is `world` (atriga's books, and the days all live on) and `faults`."""
+def create_app(
+    world: World | None = None, faults: Faults | None = None, codes: Mapping[str, str] | None = None, folder: Path | None = None
+) -> Starlette:
+    """The sandbox as an ASGI application. Its memory is `world` (atriga's books, and the days all live on) and `faults`. Raises NotOurs."""
     world, faults = world or World(), faults or Faults()
     secrets = None if codes is None else frozenset(codes.values())
     agencies: list[SandboxAgency] = [
@@ -152,18 +157,21 @@ def create_app(world: World | None = None, faults: Faults | None = None, codes: 
         DebituraApi(world.days, faults, secrets),
         MediafinanzApi(world.days, faults, codes, lambda: world.idempotent),
     ]
+    if folder is not None:
+        agencies.append(ProkurFolder(folder / "prokur", world.days, faults, lambda: world.idempotent))
     routes = [*Direction(world.days, faults, agencies).routes(), *(route for agency in agencies for route in agency.routes())]
     return Starlette(routes=routes, exception_handlers={_Unreadable: _unreadable})
 
 
 class Sandbox:
-    """The sandbox on a port, in the caller's event loop. `stop` lets held answers go first."""
+    """The sandbox on a port, in the caller's event loop. `stop` lets held answers go first. Raises NotOurs."""
 
     def __init__(self, config: SandboxConfig | None = None) -> None:
         config = config or SandboxConfig()
         self.world = World()
         self.faults = Faults()
-        self._server = WebServer(create_app(self.world, self.faults, config.codes), config.host, config.port)
+        self.folder = config.folder
+        self._server = WebServer(create_app(self.world, self.faults, config.codes, config.folder), config.host, config.port)
 
     @property
     def url(self) -> str:
@@ -178,7 +186,7 @@ class Sandbox:
 
 
 async def serve(config: SandboxConfig, stopped: asyncio.Event, listening: Callable[[str], None]) -> None:
-    """Serve until `stopped` is set; `listening` is told the address as soon as it can be asked. Raises PortTaken."""
+    """Serve until `stopped` is set; `listening` is told the address as soon as it can be asked. Raises PortTaken, NotOurs."""
     sandbox = Sandbox(config)
     await sandbox.start()
     try:

@@ -22,11 +22,13 @@ class ClockGoesBack(ValueError):
 
 
 class Days:
-    """`now` is where time stands; `scripts` say what becomes of cases to come."""
+    """`now` is where time stands; `scripts` say what becomes of cases to come; `watchers` are called before and after time moves, for what
+    nobody asks about (files)."""
 
     def __init__(self, now: datetime = BEGINNING) -> None:
         self.now = now
         self.scripts: list[Script] = []
+        self.watchers: list[Callable[[], None]] = []
         self._coming: list[tuple[datetime, int, Scene, Perform]] = []
         self._order = itertools.count()
 
@@ -44,8 +46,14 @@ class Days:
         """Move the clock; what falls due until then happens, in order. Raises ClockGoesBack."""
         if now < self.now:
             raise ClockGoesBack(f"the clock stands at {written(self.now)}")
+        self._watch()
         self.now = now
         self._play()
+        self._watch()
+
+    def _watch(self) -> None:
+        for look in self.watchers:
+            look()
 
     def _play(self) -> None:
         while self._coming and self._coming[0][0] <= self.now:

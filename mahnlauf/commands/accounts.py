@@ -63,7 +63,7 @@ def add(
     """
     settings = load()
     told = {sealed.URL: url, sealed.PER_SECOND: None if per_second is None else str(per_second), sealed.PAUSED: paused or None}
-    if url is not None and (wrong := cluster.url_problem(url, mode)) is not None:
+    if url is not None and (wrong := cluster.url_problem(url, mode, agency)) is not None:
         raise BadInput(f"--url: {wrong}")
     if per_second is not None and not isfinite(per_second):
         raise BadInput("--per-second is a number more than 0")

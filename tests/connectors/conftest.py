@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Callable
 from datetime import UTC, date, datetime
+from pathlib import Path
 from typing import Any, TypeAlias
 
 import httpx
@@ -17,8 +18,8 @@ MakeSubmission: TypeAlias = Callable[..., Submission]
 
 
 @pytest.fixture
-async def sandbox() -> AsyncIterator[Sandbox]:
-    server = Sandbox(SandboxConfig(port=0, codes={"10001": "s3cret", "10002": "s3cret"}))
+async def sandbox(tmp_path: Path) -> AsyncIterator[Sandbox]:
+    server = Sandbox(SandboxConfig(port=0, codes={"10001": "s3cret", "10002": "s3cret"}, folder=tmp_path / "sandbox"))
     await server.start()
     yield server
     await server.stop()

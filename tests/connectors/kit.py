@@ -11,6 +11,7 @@ from aiokafka import AIOKafkaConsumer, TopicPartition
 from aiokafka.admin import AIOKafkaAdminClient
 
 from connectors.agencies.atriga.client import Atriga
+from connectors.agencies.registry import BY_FILES, SANDBOX_PATHS
 from connectors.billing.registry import UPSTREAMS
 from connectors.delivery import accounts as stored
 from connectors.delivery.agency import AccountConfig, OpenAgency
@@ -59,6 +60,14 @@ async def need_billing(bootstrap: str) -> None:
     await admin.close()
     if missing:
         await make_topics(bootstrap, sorted(missing), PARTITIONS)
+
+
+def address_at(sandbox: Sandbox, agency: str) -> str:
+    """Where an account of an agency is at the sandbox."""
+    if agency in BY_FILES:
+        assert sandbox.folder is not None
+        return (sandbox.folder / agency).as_uri()
+    return sandbox.url + SANDBOX_PATHS.get(agency, "")
 
 
 class Replies:

@@ -65,6 +65,7 @@ partitions = {PARTITIONS}
 app = "{group}"
 instance_id = "one"
 sandbox_url = "{account.url}"
+sandbox_folder = "{tenant.sandbox.folder}"
 port = {port}
 
 [[accounts]]

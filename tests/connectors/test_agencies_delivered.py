@@ -6,8 +6,8 @@ from functools import partial
 import httpx
 import pytest
 
-from connectors.agencies.registry import AGENCIES, SANDBOX_PATHS
-from tests.connectors.kit import BEGINNING, Tenant, day, idle, running
+from connectors.agencies.registry import AGENCIES, BY_FILES
+from tests.connectors.kit import BEGINNING, Tenant, address_at, day, idle, running
 from tests.engine.kit import eventually
 
 STORY = [
@@ -25,7 +25,7 @@ TROUBLE = (
 
 @pytest.fixture(params=sorted(AGENCIES))
 def tenant_of(request: pytest.FixtureRequest, tenant: Tenant) -> Tenant:
-    url = tenant.sandbox.url + SANDBOX_PATHS.get(request.param, "")
+    url = address_at(tenant.sandbox, request.param)
     tenant.account = replace(tenant.account, agency=request.param, url=url)
     return tenant
 
@@ -59,6 +59,7 @@ async def test_a_handover_s_life_is_told_once(tenant_of: Tenant, direct: httpx.A
     assert await _submissions(direct) == {handover_id: 1}
 
 
+@pytest.mark.parametrize("tenant_of", sorted(AGENCIES.keys() - BY_FILES), indirect=True)  # a file meets none of this trouble
 async def test_whatever_goes_wrong_a_handover_is_one_case(tenant_of: Tenant, direct: httpx.AsyncClient) -> None:
     tenant = tenant_of
     for fault in TROUBLE:

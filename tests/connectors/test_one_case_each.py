@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import httpx
 import pytest
 
-from connectors.agencies.registry import AGENCIES
+from connectors.agencies.registry import AGENCIES, BY_FILES
 from connectors.sandbox.app import Sandbox
 from mahnlauf import topics
 from streams.engine.cluster import Connection
@@ -41,7 +41,7 @@ BETWEEN_HANDOVERS_S = 0.4
         pytest.param(1_000, 10, marks=[pytest.mark.soak, pytest.mark.timeout(1_800)]),
     ],
 )
-@pytest.mark.parametrize("agency", sorted(AGENCIES))
+@pytest.mark.parametrize("agency", sorted(AGENCIES.keys() - BY_FILES))  # by files: test_prokur.py
 async def test_every_handover_is_one_case(
     own_kafka: str, sandbox: Sandbox, direct: httpx.AsyncClient, tmp_path: Path, agency: str, handovers: int, kills: int
 ) -> None:

@@ -119,7 +119,9 @@ async def test_what_is_planted_is_found_nowhere_after_a_full_run(
     assert run("topics", "create", "--partitions", "2").returncode == 0
     assert run("keys", "new", "key").returncode == 0
     run.key("key")
-    run.start("sandbox", "--port", str(run.port), until="listens on")
+    files = inputs / "sandbox"  # Prokur's files are the agency's own, and tell it of people
+    run.use(CONNECTOR__SANDBOX_FOLDER=str(files))
+    run.start("sandbox", "--port", str(run.port), "--folder", str(files), until="listens on")
     for agency in AGENCIES:
         (inputs / "webhook").write_text(webhook_secret(agency))
         add = ("accounts", "add", f"acme/{agency}", "--agency", agency, "--customer-id", "4711")
