@@ -208,7 +208,9 @@ def test_a_case_with_the_id_of_another_is_refused() -> None:
     move_in(one, "2026-01-26", case=open_case(handover_id="H-77"))
     one.reply("case.closed", "2026-02-01", handover_id="H-77", outcome="unsuccessful", reason="insolvency")
     one.invoice("R2", at="2026-02-02", due="2026-02-03")
-    move_in(one, "2026-02-20", case=open_case(handover_id="H-77", invoice_ids=["R2"]))
+    one.tick("2026-02-06")
+    assert (one.status["status"], one.status["cycle"]) == ("Due", 2)
+    move_in(one, "2026-02-07", case=open_case(handover_id="H-77", invoice_ids=["R2"]))
     assert one.refused[-1][0] == "invalid"
 
 
