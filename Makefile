@@ -58,6 +58,8 @@ docs: tools
 	$(BIN)/python -m docs.generate
 
 bench: tools
+	$(BIN)/python -m bench.apply
+	$(BIN)/python -m bench.preview
 	$(BIN)/python -m bench.engine
 
 clean:

@@ -52,7 +52,7 @@ def _days(turn: Turn) -> Iterator[date]:
 
 def _waiting_days(turn: Turn, coming: NextStep, on: date) -> Iterator[date]:
     """Days on which a step begins to wait, or may cease to."""
-    if waiting.reasons(turn, coming, on):
+    if on > turn.day and waiting.reasons(turn, coming, on):  # a day that is over is no news, and asking costs
         yield on
     for day in waiting.changes_on(turn, coming):
         yield max(day, on)

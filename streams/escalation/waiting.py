@@ -11,6 +11,8 @@ from streams.escalation.turn import Turn
 
 APPROVED_FOR = 5
 """Working days for which a person's approval of a step is valid."""
+_ASKS_FOR_PAYMENTS = (Remind, Call, HandOver)
+_ASKS_FOR_FACTS = (Remind, HandOver)
 
 
 def reasons(turn: Turn, step: NextStep, day: date) -> tuple[str, ...]:
@@ -21,6 +23,7 @@ def reasons(turn: Turn, step: NextStep, day: date) -> tuple[str, ...]:
 
 
 def _reasons(turn: Turn, coming: NextStep, day: date) -> Iterator[str]:
+    # Asked several times an event, and mostly in vain: what is rare is asked first, the kind of step (a model's class, slow to tell) last.
     step, attention = coming.step, turn.contract.attention
     if step.below == "wait" and is_below(turn, step):
         yield "amount"
@@ -31,11 +34,11 @@ def _reasons(turn: Turn, coming: NextStep, day: date) -> Iterator[str]:
             yield "account"
         if "undeliverable" in attention:
             yield "address"
-    if isinstance(step, Remind | Call | HandOver) and (stale_on := _payments_stale_on(turn)) is not None and day >= stale_on:
+    if (stale_on := _payments_stale_on(turn)) is not None and day >= stale_on and isinstance(step, _ASKS_FOR_PAYMENTS):
         yield "payments"
-    if isinstance(step, Remind | HandOver) and "unapplied_event" in attention:
+    if "unapplied_event" in attention and isinstance(step, _ASKS_FOR_FACTS):
         yield "unapplied"
-    if isinstance(step, Remind | HandOver) and "balance_differs" in attention:
+    if "balance_differs" in attention and isinstance(step, _ASKS_FOR_FACTS):
         yield "balance"
 
 
