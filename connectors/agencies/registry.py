@@ -25,9 +25,12 @@ AGENCIES: Final[Mapping[str, OpenAgency]] = {
 BY_FILES: Final = frozenset({"prokur"})
 """Agencies whose address is a folder (file:///path), not a host."""
 
-SANDBOX_PATHS: Final[Mapping[str, str]] = {"debitura": "/debitura", "mediafinanz": "/mediafinanz", "paywise": "/paywise"}
+SANDBOX_PATHS: Final[Mapping[str, str]] = {
+    "debitura": "/debitura",
+    "mediafinanz": "/mediafinanz",
+    "paywise": "/paywise",
+}
 """Where an agency stands in `connectors/sandbox/`; one that is not named here stands at its root."""
-
 
 WEBHOOKS: Final[Mapping[str, Webhook]] = {"atriga": atriga, "debitura": debitura, "paywise": paywise}
 """How each agency that tells by webhook signs."""
