@@ -56,8 +56,8 @@ def _bears_after(contract: Contract, rules: Rules, account: Account) -> date | N
 
 
 def reminded_on(contract: Contract, invoice_id: str) -> list[date]:
-    """Days of the reminders that covered a receivable."""
-    return sorted(reminder.day for reminder in contract.reminders if not reminder.skipped and invoice_id in reminder.covered)
+    """Days of the reminders that covered a receivable; what was told of twice, in two moves, was sent once."""
+    return sorted({reminder.day for reminder in contract.reminders if not reminder.skipped and invoice_id in reminder.covered})
 
 
 def rate_missing_on(contract: Contract, rules: Rules, books: Books) -> date | None:

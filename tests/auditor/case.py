@@ -327,7 +327,6 @@ class Contract:
         if status == "Clear":
             self.out.forget_change(self)
         else:
-            self.update_attention(self.view(view.day))  # what begins just now outlives the cycle
             self.record(cause, by, ended)
 
     def _end_of_cycle(self, view: View) -> str | None:

@@ -227,7 +227,7 @@ def _claim(contract: Contract, invoice_id: str, view: View) -> Record:
         "open": view.books.principal[invoice_id],
         "costs": view.books.open_costs(invoice_id),
         "interest": view.books.open_interest(invoice_id),
-        "reminded_on": [taken.day for taken in contract.steps if taken.kind == "remind" and invoice_id in taken.rungs],
+        "reminded_on": sorted({taken.day for taken in contract.steps if taken.kind == "remind" and invoice_id in taken.rungs}),
         "payment_method": one.payment_method,
         "default_on": interest.default_on(contract, view.policy, one),
     }
