@@ -61,6 +61,7 @@ bench: tools
 	$(BIN)/python -m bench.apply
 	$(BIN)/python -m bench.preview
 	$(BIN)/python -m bench.engine
+	$(BIN)/python -m bench.connector
 
 clean:
 	rm -rf build dist *.egg-info deploy/kafka/target .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

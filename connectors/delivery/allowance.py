@@ -21,12 +21,13 @@ from dataclasses import dataclass
 from typing import Final
 
 WINDOW_S: Final = 1.0
-PROVEN: Final = 0.9
-"""Of the fastest answer's time: the fastest way there and the fastest way back are seldom those of the same request."""
-LEAD_S: Final = 0.1
+PROVEN: Final = 0.8
+"""Of the fastest answer's time: the fastest way there and the fastest way back are seldom those of the same request, and the next answer
+may be faster than all before."""
+LEAD_S: Final = 0.15
 """How long before a place is free it is given: as long as a commit takes where many are busy on the machine. A request never leaves
 later than that after its intent because of its place."""
-ANSWERS_MIN: Final = 20
+ANSWERS_MIN: Final = 200
 """Of a kind, before the fastest of them says anything: the first ones are slow, as connections are made and code is loaded."""
 
 

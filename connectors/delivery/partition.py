@@ -42,6 +42,8 @@ log = logging.getLogger(__name__)
 INPUTS: Final = (topics.COMMANDS, topics.OUTBOX, topics.INBOX)
 IN_HAND_MAX: Final = 2_000
 """Commands read from an outbox and not finished: more would only fill memory, a lane is served one at a time."""
+DISPATCHED_MAX: Final = 200
+"""Commands that go to their outboxes in one transaction: what is under way waits for no more of them than that."""
 _POLL_MS: Final = 1_000
 
 
@@ -207,7 +209,8 @@ class Partition:
                 at.position = reader.positions[topic]
             for topic, records in found:
                 if topic == topics.COMMANDS:
-                    await book.write(dispatched(records, book.contents.routes))
+                    for some in _slices(records):
+                        await book.write(dispatched(some, book.contents.routes))
                 elif topic == topics.INBOX:
                     await self._hear(records, book, tasks, stack)
                 else:
@@ -256,3 +259,7 @@ class Partition:
                 # Only a connector writes here, and only what it could read; another release's command waits for that release.
                 raise Stopped(f"{topics.OUTBOX}-{self.number} offset {record.offset}: {error}") from None
             self._owner((record.key or b"").decode(), book, tasks, stack).take(command, record.offset)
+
+
+def _slices(records: list[Record]) -> Iterable[list[Record]]:
+    return (records[start : start + DISPATCHED_MAX] for start in range(0, len(records), DISPATCHED_MAX))

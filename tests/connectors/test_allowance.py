@@ -19,11 +19,12 @@ class _Way:
     """An agency behind a network. `late_s`: how much more than at least each way and the agency take at most; `seen`
     is its own count."""
 
-    def __init__(self, seed: int, late_s: float = 0.0) -> None:
+    def __init__(self, seed: int, late_s: float = 0.0, cold_until_s: float = 0.0) -> None:
         self.seen = Account()
         self.loop = VirtualLoop(random.Random(seed), wall_s=60.0)
         self._draw = random.Random(seed)
         self._late_s = late_s
+        self._cold_until_s = cold_until_s
 
     def run(self, scenario: Callable[["_Way"], Coroutine[Any, Any, None]]) -> None:
         try:
@@ -37,7 +38,7 @@ class _Way:
             await asyncio.sleep(written_s)
             await leave.now()
             for _ in range(requests):
-                await self._some(0.002)
+                await self._some(0.04 if self.loop.time() < self._cold_until_s else 0.002)
                 self.seen.arrived(kind, self.loop.time(), None)
                 await self._some(KINDS[kind])
                 await self._some(0.002)
@@ -77,6 +78,17 @@ def test_however_late_requests_arrive_there_are_never_more_within_a_second(seed:
     way = _Way(seed, late_s=0.3)
     way.run(scenario)
     assert way.seen.busiest <= 50
+
+
+def test_a_slow_beginning_says_nothing_of_how_fast_answers_are() -> None:
+    """Connections are made, code is loaded: every one of the first requests has a long way."""
+
+    async def scenario(way: _Way) -> None:
+        await way.many(Allowance(100, way.loop.time), 1_000)
+
+    way = _Way(7, cold_until_s=1.0)
+    way.run(scenario)
+    assert way.seen.busiest <= 100
 
 
 def test_what_the_agency_allows_goes() -> None:
