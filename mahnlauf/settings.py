@@ -94,6 +94,21 @@ class Webhooks(Section):
     port: Port = 6068
 
 
+class Console(Section):
+    """The web pages for the creditor's people, and the views under them (`mahnlauf console`, `mahnlauf project`)."""
+
+    host: str = LOOPBACK
+    port: Port = 6069
+    database: str = Field(default_factory=lambda: f"sqlite:///{state_folder() / 'console' / 'views.sqlite'}")
+    """The views: can be rebuilt from Kafka at any time. `sqlite:///FILE` or `postgresql+psycopg://…`."""
+    people: str = Field(default_factory=lambda: f"sqlite:///{state_folder() / 'console' / 'people.sqlite'}")
+    """Users and sessions: not on Kafka, so to be backed up. May be the same database."""
+    person_data: bool = False
+    """Whether names of debtors are in the views, to be shown and searched; they are erased with billing.debtors."""
+    secure_cookies: bool = False
+    """True behind a proxy that speaks HTTPS: then the session's cookie never travels in the clear."""
+
+
 class Account(Section):
     """One set of credentials at one agency: `[[accounts]]`, one each. An account of the same name on `agency.accounts` wins."""
 
@@ -138,6 +153,7 @@ class Settings(BaseSettings):
     worker: Worker = Field(default_factory=Worker)
     connector: Connector = Field(default_factory=Connector)
     webhooks: Webhooks = Webhooks()
+    console: Console = Field(default_factory=Console)
     encryption: Encryption = Encryption()
     log: Log = Log()
     accounts: tuple[Account, ...] = ()
@@ -217,6 +233,7 @@ SECTIONS: dict[str, type[BaseModel]] = {
     "worker": Worker,
     "connector": Connector,
     "webhooks": Webhooks,
+    "console": Console,
     "encryption": Encryption,
     "log": Log,
     "accounts": Account,

@@ -1,0 +1,119 @@
+"""From a record of a topic to a row of its view. Pure: knows events and columns, nothing of databases or Kafka."""
+
+from collections.abc import Callable, Mapping
+from datetime import UTC, datetime
+from enum import IntEnum
+from typing import Any, Final, NamedTuple
+
+from sqlalchemy import Table
+
+from console.views.tables import CASES, DEBTORS, HISTORY, NOTICES, REPLIES
+from schemas import topics
+from schemas.debtors import DebtorDescribed
+from schemas.fields import is_sealed
+from schemas.notices import NoticeEvent
+from schemas.replies import ReplyEvent
+from schemas.status import CaseHistory, CaseStatus, CaseStatusData
+
+Row = dict[str, Any]
+
+
+class Acts(IntEnum):
+    """Who must act on a contract, in order of urgency: a person, the agency, the debtor (or time), nobody."""
+
+    NOBODY = 0
+    DEBTOR = 1
+    AGENCY = 2
+    PERSON = 3
+
+
+WITH_AGENCY: Final = frozenset({"Passed", "Accepted", "FirstDunningPhase", "SecondDunningPhase", "DebtCollection"})
+FOR_A_PERSON: Final = frozenset({"Rejected"})
+APPROVAL: Final = "approval"
+"""What a step waits for that only a person gives (`waiting_for`)."""
+
+
+def acts(data: CaseStatusData) -> Acts:
+    """Attention, a rejection and a step that waits for approval are a person's; a case is its agency's; what is owed else the debtor's."""
+    if data.attention or data.status in FOR_A_PERSON or APPROVAL in data.waiting_for:
+        return Acts.PERSON
+    if data.status in WITH_AGENCY:
+        return Acts.AGENCY
+    return Acts.DEBTOR if data.open_amount else Acts.NOBODY
+
+
+def moment(value: datetime | None) -> str:
+    """RFC 3339 in UTC with six fractional digits, so that it sorts as text; the empty text for None."""
+    return "" if value is None else value.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%S.%fZ")
+
+
+def storable(row: Row) -> Row:
+    """PostgreSQL's texts hold everything but NUL, which no one types and anyone can publish."""
+    return {name: value.replace("\0", "\ufffd") if isinstance(value, str) else value for name, value in row.items()}
+
+
+def case(event: CaseStatus) -> Row:
+    data = event.data
+    words = (event.subject, data.case_id, data.agency, data.agency_account, data.status, data.stage, *data.attention, *data.signals)
+    return {
+        "tenant": event.tenant,
+        "contract": event.subject,
+        **{name: getattr(data, name) for name in ("status", "dunning_level", "rung", "cycle", "version")},
+        **{name: getattr(data, name) for name in ("open_amount", "overdue_amount", "costs", "interest")},
+        **{name: getattr(data, name) or "" for name in ("currency", "agency", "agency_account", "case_id", "stage")},
+        "acts": int(acts(data)),
+        "attention": " ".join(data.attention)[:1000],
+        "next_step_on": data.next_step_on.isoformat() if data.next_step_on else "",
+        "changed_at": moment(data.changed_at),
+        "sought": "\n".join(word for word in words if word).lower(),
+        "told": data.model_dump(mode="json", by_alias=True),
+    }
+
+
+def history(event: CaseHistory) -> Row:
+    return {
+        "tenant": event.tenant,
+        "contract": event.subject,
+        "version": event.data.version,
+        "told": event.data.model_dump(mode="json", by_alias=True),
+    }
+
+
+def told(event: ReplyEvent | NoticeEvent) -> Row:
+    data = event.data.model_dump(mode="json", by_alias=True, exclude_none=True)
+    if event.type.startswith("case."):
+        data = discreet(data)
+    return {"tenant": event.tenant, "contract": event.subject, "type": event.type, "time": moment(event.time), "told": data}
+
+
+def discreet(value: Any, name: str = "") -> Any:
+    """What an agency wrote freely stays only sealed: in the clear it may name people, and nothing would erase it here."""
+    if isinstance(value, dict):
+        return {key: discreet(part, key) for key, part in value.items()}
+    if isinstance(value, list):
+        return [discreet(part, name) for part in value]
+    free = name in ("text", "title", "options") and isinstance(value, str)
+    return "" if free and not is_sealed(value) else value
+
+
+def debtor(event: DebtorDescribed) -> Row:
+    data = event.data
+    name = data.company or " ".join(part for part in (data.first_name, data.last_name) if part)
+    return {"tenant": event.tenant, "contract": event.subject, "name": name, "sought": name.lower()}
+
+
+class View(NamedTuple):
+    """A topic and its table. A compacted topic's row is its key's latest, and goes with its tombstone; others add a row a record."""
+
+    table: Table
+    compacted: bool
+    row: Callable[[Any], Row]
+
+
+VIEWS: Final[Mapping[str, View]] = {
+    topics.CASE_STATUS: View(CASES, True, case),
+    topics.CASE_HISTORY: View(HISTORY, False, history),
+    topics.REPLIES: View(REPLIES, False, told),
+    topics.NOTICES: View(NOTICES, False, told),
+    topics.DEBTORS: View(DEBTORS, True, debtor),
+}

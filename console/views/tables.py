@@ -1,0 +1,106 @@
+"""The views as tables: what case-status, case-history, replies and notices say, for questions that a log cannot answer.
+
+All of it can be rebuilt from Kafka at any time. Amounts are integers in minor units, days `YYYY-MM-DD`, moments RFC 3339 in UTC with
+six fractional digits: as text they sort as they should in every database. What is only shown, never searched, is JSON.
+"""
+
+from typing import Final
+
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, MetaData, String, Table, Text
+
+METADATA: Final = MetaData()
+
+POSITIONS: Final = Table(
+    "view_positions",
+    METADATA,
+    Column("topic", String(100), primary_key=True),
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("topic_id", String(36), nullable=False),
+    Column("next_offset", BigInteger, nullable=False),
+    Column("caught_up_ms", BigInteger, nullable=False),
+)
+"""How far each partition is in the views; changed in the transaction that changes them. `caught_up_ms`: wall clock, when its end was last
+reached. `topic_id` tells a topic that was made anew."""
+
+CASES: Final = Table(
+    "cases",
+    METADATA,
+    Column("tenant", String(256), primary_key=True),
+    Column("contract", String(256), primary_key=True),
+    Column("status", String(30), nullable=False),
+    Column("dunning_level", Integer, nullable=False),
+    Column("rung", Integer, nullable=False),
+    Column("cycle", Integer, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("open_amount", BigInteger, nullable=False),
+    Column("overdue_amount", BigInteger, nullable=False),
+    Column("costs", BigInteger, nullable=False),
+    Column("interest", BigInteger, nullable=False),
+    Column("agency", String(256), nullable=False),
+    Column("agency_account", String(256), nullable=False),
+    Column("case_id", String(256), nullable=False),
+    Column("stage", String(30), nullable=False),
+    Column("acts", Integer, nullable=False),
+    Column("attention", String(1000), nullable=False),
+    Column("next_step_on", String(10), nullable=False),
+    Column("changed_at", String(32), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("sought", Text, nullable=False),
+    Column("told", JSON, nullable=False),
+)
+"""A row each contract, as case-status tells it. What is absent is the empty text, so that every column sorts alike in every database.
+`acts`: see `Acts` in rows.py. `sought` is what search looks through, in lower case. `told` is the whole of the event's data."""
+
+SORTABLE: Final = (
+    *("tenant", "contract", "status", "dunning_level", "open_amount", "overdue_amount", "costs", "interest"),
+    *("agency", "case_id", "acts", "next_step_on", "changed_at"),
+)
+for _name in SORTABLE:
+    Index(f"cases_by_{_name}", *(CASES.c[part] for part in dict.fromkeys((_name, "tenant", "contract"))))
+
+HISTORY: Final = Table(
+    "case_history",
+    METADATA,
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("offset", BigInteger, primary_key=True, autoincrement=False),
+    Column("tenant", String(256), nullable=False),
+    Column("contract", String(256), nullable=False),
+    Column("version", Integer, nullable=False),
+    Column("told", JSON, nullable=False),
+    Index("case_history_by_contract", "tenant", "contract", "version"),
+)
+REPLIES: Final = Table(
+    "replies",
+    METADATA,
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("offset", BigInteger, primary_key=True, autoincrement=False),
+    Column("tenant", String(256), nullable=False),
+    Column("contract", String(256), nullable=False),
+    Column("type", String(60), nullable=False),
+    Column("time", String(32), nullable=False),
+    Column("told", JSON, nullable=False),
+    Index("replies_by_contract", "tenant", "contract", "time"),
+)
+NOTICES: Final = Table(
+    "notices",
+    METADATA,
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("offset", BigInteger, primary_key=True, autoincrement=False),
+    Column("tenant", String(256), nullable=False),
+    Column("contract", String(256), nullable=False),
+    Column("type", String(60), nullable=False),
+    Column("time", String(32), nullable=False),
+    Column("told", JSON, nullable=False),
+    Index("notices_by_contract", "tenant", "contract", "time"),
+)
+DEBTORS: Final = Table(
+    "debtors",
+    METADATA,
+    Column("tenant", String(256), primary_key=True),
+    Column("contract", String(256), primary_key=True),
+    Column("name", String(600), nullable=False),
+    Column("sought", String(600), nullable=False),
+)
+"""Person data: filled only where the operator turned it on, and a row goes with its tombstone."""
+
+CONTENTS: Final = (CASES, HISTORY, REPLIES, NOTICES, DEBTORS)
