@@ -1,6 +1,6 @@
 """Prokur in the sandbox: no host, but folders into which it looks before and after its days are moved, and when its cases are listed.
 
-    <folder>/<customer>/outgoing/*.csv   what creditors hand over, from where it is moved to `taken`
+    <folder>/<customer>/outgoing/*.csv   what creditors hand over, from where it is moved to `taken`, or to `refused`: no such file
     <folder>/<customer>/incoming/        where answers are put, under another name until they are whole
 
 The files are our own assumption, written down here a second time on purpose (`connectors/agencies/prokur` is the other): a sandbox that
@@ -11,7 +11,7 @@ import csv
 import io
 import json
 import shutil
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, Final
 
@@ -75,7 +75,7 @@ class ProkurFolder:
         """Take what was handed over, and tell what has happened since the last time."""
         self._world.idempotent = self._idempotent()
         for outgoing in sorted(self._folder.glob("*/outgoing")):
-            for path in sorted(outgoing.glob("*.csv")):
+            for path in sorted(path for path in outgoing.glob("*.csv") if path.is_file()):
                 self._take(outgoing.parent, path)
         for book in self._world.books.values():
             self._tell(book)
@@ -88,20 +88,13 @@ class ProkurFolder:
         return {}
 
     def _take(self, customer: Path, path: Path) -> None:
-        book = self._world.book(customer.name, "test")
-        for row in csv.DictReader(io.StringIO(path.read_text("utf-8"), newline=""), delimiter=";"):
-            if row.get("mode") == "test" and all(row.get(name) for name in DEMANDED):
-                self._world.take(
-                    book,
-                    reference=row["reference"],
-                    contract=row["contract"],
-                    currency=row["currency"],
-                    owed=sum(_minor(row[name]) for name in ("open_amount", "costs", "interest")),
-                    has_postal_code=bool(row["postal_code"]),
-                )
-        taken = customer / "taken"
-        taken.mkdir(exist_ok=True)
-        path.rename(taken / path.name)
+        try:
+            handovers = list(_handovers(path.read_text("utf-8")))
+        except (ValueError, csv.Error):
+            return _move(path, customer / "refused")
+        for handover in handovers:
+            self._world.take(self._world.book(customer.name, "test"), **handover)
+        return _move(path, customer / "taken")
 
     def _tell(self, book: Book) -> None:
         """One file of everything since the one before."""
@@ -125,6 +118,25 @@ def _begin(folder: Path) -> None:
     folder.mkdir(parents=True)
     (folder / OURS).touch()
     (folder / "layout.json").write_text(json.dumps({"mode": "test"}))
+
+
+def _move(path: Path, folder: Path) -> None:
+    folder.mkdir(exist_ok=True)
+    path.rename(folder / path.name)
+
+
+def _handovers(text: str) -> Iterator[dict[str, Any]]:
+    """Each row as the books take it. Raises ValueError, csv.Error for what is no handover, or of the other mode."""
+    for row in csv.DictReader(io.StringIO(text, newline=""), delimiter=";", strict=True):
+        if row.get("mode") != "test" or not all(row.get(name) for name in DEMANDED):
+            raise ValueError("a row that lacks something, or is not for test")
+        yield {
+            "reference": row["reference"],
+            "contract": row["contract"],
+            "currency": row.get("currency") or "EUR",
+            "owed": sum(_minor(row[name]) for name in ("open_amount", "costs", "interest")),
+            "has_postal_code": bool(row.get("postal_code")),
+        }
 
 
 def _row(row: Mapping[str, Any]) -> tuple[str, ...] | None:

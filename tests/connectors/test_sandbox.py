@@ -1,17 +1,21 @@
 """The sandbox as people and tests direct it: its days, scripts, pages, and that a case's story follows from the case alone."""
 
 import json
+from pathlib import Path
 
 import httpx
 import pytest
 
 from connectors.agencies.atriga.client import Atriga
-from connectors.delivery.agency import AccountConfig
-from connectors.sandbox.app import Sandbox, SandboxConfig
+from connectors.agencies.prokur.client import Prokur
+from connectors.delivery.agency import AccountConfig, Passed
+from connectors.sandbox.app import Sandbox, SandboxConfig, create_app
+from connectors.sandbox.prokur import OURS, NotOurs
 from connectors.sandbox.story import ADDRESS_REJECTED, by_rule
 from connectors.sandbox.traffic import Account
 from connectors.web import PortTaken
 from tests.connectors.conftest import MakeSubmission
+from tests.connectors.kit import address_at
 
 
 async def test_its_clock_only_goes_forward(direct: httpx.AsyncClient) -> None:
@@ -109,3 +113,32 @@ def test_a_second_is_any_second() -> None:
     account = Account()
     within = [account.arrived("submit", moment, 2) for moment in moments]
     assert (within, account.busiest) == ([True, True, True, False], 3)
+
+
+async def test_it_looks_into_the_folders_of_who_is_reached_by_files_and_no_file_breaks_it(
+    direct: httpx.AsyncClient, sandbox: Sandbox, submission: MakeSubmission
+) -> None:
+    agency = Prokur(AccountConfig("acme", "main", "prokur", "test", address_at(sandbox, "prokur"), "10001", "any"))
+    await agency.submit(submission())
+    assert sandbox.folder is not None
+    ours = sandbox.folder / "prokur" / "10001"
+    for name, content in (("bytes", b"\xff\xfe"), ("live", b"reference;mode\r\nh-2;live\r\n"), ("empty", b'"')):
+        (ours / "outgoing" / f"{name}.csv").write_bytes(content)
+    assert [case["reference"] for case in (await direct.get("/cases")).json()["cases"]] == ["h-1"]
+    taken = [path.relative_to(ours) for folder in ("outgoing", "taken", "refused") for path in sorted((ours / folder).iterdir())]
+    assert [str(path) for path in taken] == ["taken/h-1.csv", "refused/bytes.csv", "refused/empty.csv", "refused/live.csv"]
+    assert [change.what for change in (await agency.changes(None)).changes] == [Passed()]
+    await agency.close()
+
+
+def test_it_empties_a_folder_that_it_made_and_no_other(tmp_path: Path) -> None:
+    old = tmp_path / "prokur" / "10001" / "outgoing" / "h-1.csv"
+    create_app(folder=tmp_path)
+    old.parent.mkdir(parents=True)
+    old.touch()
+    create_app(folder=tmp_path)
+    assert not old.exists()
+    (tmp_path / "prokur" / OURS).unlink()
+    with pytest.raises(NotOurs, match="--folder"):
+        create_app(folder=tmp_path)
+    assert (tmp_path / "prokur" / "layout.json").exists()
