@@ -1,11 +1,11 @@
-"""Writes what the documentation draws from the code: JSON Schemas, the AsyncAPI document, the transitions. `make docs` runs it."""
+"""Writes what the documentation draws from the code: JSON Schemas, the AsyncAPI document, transitions, the table of faults; `make docs`."""
 
 import json
 import re
 from pathlib import Path
 from typing import Any, Final
 
-from docs import diagram
+from docs import diagram, faults
 from schemas.documents import asyncapi, json_schemas
 
 DOCS: Final = Path(__file__).parent
@@ -19,12 +19,13 @@ def documents() -> dict[Path, str]:
     """Every generated file with its text, by path relative to `docs/`."""
     files = {Path("schemas") / f"{name}.json": _json(schema) for name, schema in json_schemas().items()}
     files[Path("asyncapi.json")] = _json(asyncapi(CONTRACT_VERSION))
-    files[Path("how-it-works.md")] = _drawn((DOCS / "how-it-works.md").read_text(encoding="utf-8"))
+    for page in ("how-it-works.md", "guarantees.md"):
+        files[Path(page)] = _drawn((DOCS / page).read_text(encoding="utf-8"))
     return files
 
 
 def _drawn(page: str) -> str:
-    pieces = {"flowchart": diagram.flowchart, "transitions": diagram.table}
+    pieces = {"flowchart": diagram.flowchart, "transitions": diagram.table, "faults": faults.table}
     return _DRAWN.sub(lambda mark: mark[1] + pieces[mark[2]]() + mark[3], page)
 
 
