@@ -11,14 +11,14 @@ from connectors.agencies.registry import AGENCIES
 from mahnlauf.skeleton import FILES, NAME_CHARS_MAX, NotWritable, class_name, write
 
 ROOT = Path(__file__).parents[2]
-ROOMS = ("schemas", "streams", "connectors", "mahnlauf", "tests", "docs", "bench")
+NO_ROOMS = ("deploy", "build")
 LONGEST = "a_rather_long_name_1"
 
 
 @pytest.fixture
 def checkout(tmp_path: Path) -> Path:
-    for room in ROOMS:
-        shutil.copytree(ROOT / room, tmp_path / room, ignore=shutil.ignore_patterns("__pycache__"))
+    for room in (path for path in ROOT.iterdir() if path.is_dir() and path.name.isidentifier() and path.name not in NO_ROOMS):
+        shutil.copytree(room, tmp_path / room.name, ignore=shutil.ignore_patterns("__pycache__"))
     shutil.copy(ROOT / "pyproject.toml", tmp_path)
     return tmp_path
 
