@@ -94,11 +94,12 @@ def resealed(account: AgencyAccount, keys: Keys) -> AgencyAccount | None:
     return accounts.with_secrets(account, accounts.secrets_of(account, keys), keys)
 
 
-async def check(account: AccountConfig, *, ask: bool = True) -> None:
+async def check(account: AccountConfig, *, ask: bool = True) -> bool:
     """Whether the account can be used; `ask` the agency whether it knows the credentials, and whether they are of the account's mode.
-    Raises BadInput, CommandFailed."""
+    Returns whether credentials can be asked about at all: one that is reached by files knows none. Raises BadInput, CommandFailed."""
     if account.agency in UPSTREAMS:
-        return await _check_upstream(UPSTREAMS[account.agency], account, ask)
+        await _check_upstream(UPSTREAMS[account.agency], account, ask)
+        return True
     if account.agency not in AGENCIES:
         raise BadInput(f"account {account.key}: there is no agency {account.agency!r} in this release")
     try:
@@ -108,6 +109,7 @@ async def check(account: AccountConfig, *, ask: bool = True) -> None:
     try:
         if ask:
             await _ask(agency, account)
+        return agency.capabilities.can("validate")
     finally:
         await agency.close()
 

@@ -115,8 +115,9 @@ def validate(names: Annotated[list[str], typer.Argument(help="TENANT/ACCOUNT; no
     for key in [key for key in (*known, *given) if not names or key in names]:
         try:
             config = cluster.of_file(given[key], settings.connector) if key in given else _opened(settings, key, known[key])
-            run(cluster.check(config))
-            say(f"{key}: {config.agency} knows it, {config.mode}")
+            known_there = run(cluster.check(config))
+            told = "knows it" if known_there else "can't be asked whether it knows it, but its folder is as it must be"
+            say(f"{key}: {config.agency} {told}, {config.mode}")
         except CommandFailed as error:
             refused += 1
             note(str(error))

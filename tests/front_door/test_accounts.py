@@ -101,6 +101,29 @@ async def test_an_account_from_adding_to_removing_and_nothing_tells_its_secret(r
     assert any('"acme"' in text and "v1." in text for text in left)  # what was looked through does hold the account
 
 
+@pytest.mark.timeout(200)
+def test_an_account_that_is_reached_by_files_is_held_to_its_folder(run: Run, tmp_path: Path) -> None:
+    files = tmp_path / "files"
+    run("topics", "create", "--partitions", "2")
+    run("keys", "new", "a.key")
+    run.key("a.key")
+    add = ("accounts", "add", "acme/main", "--agency", "prokur", "--customer-id", "4711")
+    done = run(*add, secret="any")
+    assert (done.returncode, "set connector.sandbox_folder" in done.stderr) == (2, True), done.stderr
+    run.use(CONNECTOR__SANDBOX_FOLDER=str(files))
+    done = run(*add, secret="any")
+    assert (done.returncode, "layout.json can't be read" in done.stderr) == (1, True), done.stderr
+    run.start("sandbox", "--port", str(run.port), "--folder", str(files), until="listens on")
+    assert run(*add, secret="any").returncode == 0
+    told = "acme/main: prokur can't be asked whether it knows it, but its folder is as it must be, test"
+    assert told in run("accounts", "validate").stdout
+    run.use(CONNECTOR__HOSTS="live")
+    for url, why in (("https://prokur.example", "must be file:///path"), (f"{(files / 'prokur').as_uri()}", "its folder is for test")):
+        done = run(*add, "--mode", "live", "--replace", "--url", url, secret="any")
+        assert why in done.stderr, done.stderr
+        assert done.returncode in (1, 2)
+
+
 @pytest.mark.parametrize(
     ("words", "code", "told"),
     [
