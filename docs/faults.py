@@ -39,6 +39,7 @@ FAULTS: Final = (
         (
             "escalation/test_case_money.a_direct_payment_is_reported_once_and_its_difference_later",
             "connectors/test_delivery_in_trouble.a_recall_of_what_may_have_left_asks_first",
+            "connectors/test_agencies_delivered.a_payment_while_the_handover_is_in_flight_is_reported_after_it",
         ),
     ),
     Fault(
@@ -119,18 +120,23 @@ FAULTS: Final = (
         (
             "connectors/test_delivery_in_trouble.a_fault_of_the_agency_leads_to_one_case",
             "connectors/test_one_case_each.every_handover_is_one_case",
+            "connectors/test_load.as_fast_as_the_agency_allows_and_never_faster_whoever_else_is_dead",
         ),
     ),
     Fault(
         "an error for ever, told as 5xx",
         "bounded tries, then parked and told",
-        ("connectors/test_delivery_in_trouble.one_case_that_always_fails_waits_and_holds_up_no_other",),
+        (
+            "connectors/test_delivery_in_trouble.one_case_that_always_fails_waits_and_holds_up_no_other",
+            "connectors/test_agencies_delivered.what_always_fails_waits_after_a_few_tries_and_goes_once_it_can",
+        ),
     ),
     Fault(
         "replies twice, late, out of order, for cases nobody knows",
         "no wrong status; what matches nothing stays visible",
         (
             "connectors/test_webhooks.every_agency_s_hint_is_taken_up_and_twice_late_or_out_of_order_does_no_harm",
+            "connectors/test_agencies_delivered.a_feed_that_tells_twice_or_in_another_order_is_told_on_once",
             "connectors/test_delivery.what_belongs_to_no_handover_is_kept",
         ),
     ),

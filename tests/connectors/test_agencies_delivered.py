@@ -7,6 +7,8 @@ import httpx
 import pytest
 
 from connectors.agencies.registry import AGENCIES, BY_FILES
+from connectors.delivery.connector import Connector
+from connectors.delivery.sender import TRIES_AT_ONCE
 from tests.connectors.kit import BEGINNING, Tenant, address_at, day, idle, running
 from tests.engine.kit import eventually
 
@@ -21,6 +23,8 @@ TROUBLE = (
     {"kind": "500", "when": "after"},
     {"kind": "hang", "when": "after"},
 )
+BY_HTTP = pytest.mark.parametrize("tenant_of", sorted(AGENCIES.keys() - BY_FILES), indirect=True)
+"""A file meets none of the trouble that can be ordered."""
 
 
 @pytest.fixture(params=sorted(AGENCIES))
@@ -59,7 +63,7 @@ async def test_a_handover_s_life_is_told_once(tenant_of: Tenant, direct: httpx.A
     assert await _submissions(direct) == {handover_id: 1}
 
 
-@pytest.mark.parametrize("tenant_of", sorted(AGENCIES.keys() - BY_FILES), indirect=True)  # a file meets none of this trouble
+@BY_HTTP
 async def test_whatever_goes_wrong_a_handover_is_one_case(tenant_of: Tenant, direct: httpx.AsyncClient) -> None:
     tenant = tenant_of
     for fault in TROUBLE:
@@ -72,6 +76,76 @@ async def test_whatever_goes_wrong_a_handover_is_one_case(tenant_of: Tenant, dir
         await idle(connector)
     assert set(await _submissions(direct)) == handovers
     assert min(event.data.occurred_at for event in await tenant.replies()) >= BEGINNING
+
+
+@BY_HTTP
+async def test_what_always_fails_waits_after_a_few_tries_and_goes_once_it_can(tenant_of: Tenant, direct: httpx.AsyncClient) -> None:
+    """A permanent error told as one that may pass (row 19 of the faults)."""
+    tenant = tenant_of
+    await direct.post("/faults", json={"kind": "503", "operation": "submit"})
+    async with running(tenant, agencies=AGENCIES) as connector:
+        handover_id = await tenant.submit("C-1")
+        await eventually(lambda: _parked(connector), "it is parked")
+        assert await _operations(direct, "submit") <= 2 * TRIES_AT_ONCE
+        assert await tenant.replies() == []
+        (await direct.delete("/faults")).raise_for_status()
+        await tenant.until_told("C-1", "case.passed")
+    assert await _submissions(direct) == {handover_id: 1}
+
+
+@BY_HTTP
+@pytest.mark.parametrize("kind", ["duplicate", "reorder"])
+async def test_a_feed_that_tells_twice_or_in_another_order_is_told_on_once(tenant_of: Tenant, direct: httpx.AsyncClient, kind: str) -> None:
+    tenant = tenant_of
+    if not AGENCIES[tenant.account.agency](tenant.account).capabilities.feed:
+        pytest.skip("it has no feed")
+    await direct.post("/faults", json={"kind": kind, "operation": "changes"})
+    await direct.post("/script", json={"story": STORY})
+    async with running(tenant, agencies=AGENCIES) as connector:
+        await tenant.submit("C-1")
+        await tenant.until_told("C-1", "case.passed")
+        await direct.post("/clock", json={"now": day(9).isoformat()})
+        await eventually(lambda: _told(tenant, "case.closed"), "the case is closed")
+        await connector.read_feeds()
+        await idle(connector)
+    told = [event for event in await tenant.replies() if event.type != "case.phase_changed"]
+    assert sorted(event.type for event in told) == ["case.accepted", "case.closed", "case.passed", "case.payment_received"]
+    assert [event.data.reason for event in told if event.type == "case.closed"] == ["paid"]
+
+
+@BY_HTTP
+async def test_a_payment_while_the_handover_is_in_flight_is_reported_after_it(tenant_of: Tenant, direct: httpx.AsyncClient) -> None:
+    tenant = tenant_of
+    can = AGENCIES[tenant.account.agency](tenant.account).capabilities.can("report_payment")
+    await direct.post("/faults", json={"kind": "hang", "when": "after", "operation": "submit", "count": 1})
+    async with running(tenant, agencies=AGENCIES) as connector:
+        await tenant.submit("C-1")
+        await eventually(lambda: _hanging(tenant), "the agency holds its answer")
+        await tenant.report("C-1", 1000)
+        await direct.post("/release")
+        await eventually(lambda: _told(tenant, "case.passed"), "the handover is told")
+        await idle(connector)
+    (case,) = (await direct.get("/cases")).json()["cases"]
+    assert case["owed"] == (3000 if can else 4000)
+    assert [event.data.reason for event in await tenant.replies() if event.type == "case.failed"] == ([] if can else ["not_supported"])
+
+
+async def _operations(direct: httpx.AsyncClient, name: str) -> int:
+    accounts = (await direct.get("/traffic")).json()["accounts"].values()
+    return sum(account["operations"].get(name, 0) for account in accounts)
+
+
+async def _parked(connector: Connector) -> bool:
+    parked: int = (await connector.status())["parked"]
+    return parked == 1
+
+
+async def _hanging(tenant: Tenant) -> bool:
+    return tenant.sandbox.faults.hanging > 0
+
+
+async def _told(tenant: Tenant, kind: str) -> bool:
+    return kind in {event.type for event in await tenant.replies()}
 
 
 async def test_a_case_can_be_recalled_or_it_is_said_that_it_can_t(tenant_of: Tenant, direct: httpx.AsyncClient) -> None:
