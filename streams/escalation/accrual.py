@@ -5,7 +5,7 @@ The fold settles in order of days; before it takes anything of a day, interest g
 parts of a minor unit; what is open is the whole minor units of all of them, half a one rounded up, less what was settled.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from datetime import date, timedelta
 from operator import itemgetter
 from typing import NamedTuple
@@ -79,7 +79,7 @@ class _Growing:
         if until <= self._after:
             return
         before = interest.rounded_minor(self._parts)
-        for last in sorted({day for day in self._last_days() if self._after < day < until} | {until}):
+        for last in self._stretches(until):
             principal = self._bearing(last)
             if principal > 0:
                 self._parts += self.terms.parts(self.account, principal, self._after, last)
@@ -88,6 +88,12 @@ class _Growing:
         grown = interest.rounded_minor(self._parts) - before
         self.account.interest += grown
         self.account.accrued += grown
+
+    def _stretches(self, until: date) -> Sequence[date]:
+        """The last day of each stretch of days that bear alike, up to `until`."""
+        if len(self._raises) == 1 and not self._aside and not self._pauses:  # mostly
+            return (until,)
+        return sorted({day for day in self._last_days() if self._after < day < until} | {until})
 
     def _last_days(self) -> Iterator[date]:
         """Days after which another principal bears interest, or none does."""

@@ -51,15 +51,8 @@ def statutory_parts(principal_minor: int, after: date, until: date, points: int)
     """
     if until <= after:
         return 0
-    base_rate.TABLE.on(until)
-    parts, day = 0, after + timedelta(days=1)
-    row = base_rate.TABLE.on(day)
-    for following in (*(other for other in base_rate.TABLE.rows if day < other.valid_from <= until), None):
-        end = until + timedelta(days=1) if following is None else following.valid_from
-        parts += principal_minor * (row.content * _BASIS_POINT + points * MICROPERCENT) * (end - day).days
-        if following is not None:
-            row, day = following, end
-    return parts
+    rows = base_rate.TABLE.through(after + timedelta(days=1), until)
+    return principal_minor * sum((row.content * _BASIS_POINT + points * MICROPERCENT) * days for row, days in rows)
 
 
 def fixed_parts(principal_minor: int, after: date, until: date, micropercent: int) -> int:
