@@ -121,6 +121,7 @@ FAULTS: Final = (
             "connectors/test_delivery_in_trouble.a_fault_of_the_agency_leads_to_one_case",
             "connectors/test_one_case_each.every_handover_is_one_case",
             "connectors/test_load.as_fast_as_the_agency_allows_and_never_faster_whoever_else_is_dead",
+            "connectors/test_prokur_killed.every_handover_is_one_file",
         ),
     ),
     Fault(
@@ -138,6 +139,7 @@ FAULTS: Final = (
             "connectors/test_webhooks.every_agency_s_hint_is_taken_up_and_twice_late_or_out_of_order_does_no_harm",
             "connectors/test_agencies_delivered.a_feed_that_tells_twice_or_in_another_order_is_told_on_once",
             "connectors/test_delivery.what_belongs_to_no_handover_is_kept",
+            "connectors/test_prokur.the_same_thing_told_twice_is_one_change_and_order_does_not_matter",
         ),
     ),
     Fault(

@@ -159,7 +159,7 @@ async def test_a_handover_that_could_not_be_placed_is_asked_about_and_goes_later
 async def test_what_is_surely_not_placed_is_told_so(agency: Prokur, root: Path, submission: MakeSubmission) -> None:
     (root / "10001" / "mahnlauf").mkdir()
     (root / "10001" / "mahnlauf" / "staging").write_text("a file")
-    with pytest.raises(Unavailable):
+    with pytest.raises(Unavailable, match="the account's folder: staging: "):
         await agency.submit(submission())
     (root / "layout.json").unlink()
     for call in (agency.submit(submission()), agency.ask("h-1"), agency.changes(None), agency.check()):

@@ -11,7 +11,7 @@ from typing import NoReturn, TypeVar
 
 from connectors.agencies.prokur import feed, layout, mapping, sheet
 from connectors.agencies.prokur.capabilities import CAPABILITIES
-from connectors.agencies.prokur.folder import Folder
+from connectors.agencies.prokur.folder import Folder, refused
 from connectors.agencies.prokur.layout import Layout
 from connectors.delivery import validity
 from connectors.delivery.agency import AccountConfig, CaseView, ChangePage, ReportedPayment, Submission
@@ -76,7 +76,7 @@ class Prokur:
         try:
             how = self._opened()
         except OSError as error:
-            raise Unavailable(f"the account's folder: {type(error).__name__}") from None
+            raise Unavailable(f"the account's folder: {refused(error)}") from None
         try:
             content = sheet.written(mapping.row_of(submission, self._mode), how)
         except sheet.NotInEncoding as error:
@@ -91,7 +91,7 @@ class Prokur:
         except TimeoutError:
             raise uncertain("the account's folder does not answer") from None
         except OSError as error:
-            raise Unavailable(f"the account's folder: {type(error).__name__}") from None
+            raise Unavailable(f"the account's folder: {refused(error)}") from None
 
 
 def _not_by_file() -> NoReturn:

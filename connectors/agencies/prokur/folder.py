@@ -24,6 +24,7 @@ from connectors.delivery.errors import ResultUnknown, Unavailable
 
 FILE_BYTES_MAX: Final = 8_000_000
 """No answer is as long; as of an agency's answer by HTTP."""
+_FOLDERS: Final = ("outgoing", "incoming", "staging", "sent", "reading", "read")
 _NAME_CHARS_MAX: Final = 150
 """Of the agency's name of a file in ours: both fit into what a file system takes."""
 _NO_SUCH_SYNC: Final = (errno.EINVAL, errno.ENOTSUP, errno.ENOSYS)
@@ -40,7 +41,7 @@ class Folder:
     def __init__(self, base: Path) -> None:
         ours = base / "mahnlauf"
         self._outgoing, self._incoming = base / "outgoing", base / "incoming"
-        self._staging, self._sent, self._reading, self._read = (ours / name for name in ("staging", "sent", "reading", "read"))
+        self._staging, self._sent, self._reading, self._read = (ours / name for name in _FOLDERS[2:])
 
     def make(self) -> None:
         """Make what is missing of it."""
@@ -64,12 +65,12 @@ class Folder:
             _write(staged, content)
             _write(self._sent / reference, at.isoformat().encode())
         except OSError as error:
-            raise Unavailable(f"writing a handover: {_told(error)}") from None
+            raise Unavailable(f"writing a handover: {refused(error)}") from None
         try:
             staged.rename(self._outgoing / f"{reference}{suffix}")
             _flush(self._outgoing)
         except OSError as error:
-            raise ResultUnknown(f"placing a handover: {_told(error)}") from None
+            raise ResultUnknown(f"placing a handover: {refused(error)}") from None
 
     def take(self, suffix: str) -> None:
         """Move whole answers out of the agency's reach, so that another one of the same name can't take their place unread."""
@@ -144,6 +145,9 @@ def _flush(folder: Path) -> None:
         os.close(opened)
 
 
-def _told(error: OSError) -> str:
-    """Without the path."""
-    return os.strerror(error.errno) if error.errno else type(error).__name__
+def refused(error: OSError) -> str:
+    """What the file system refuses, and in which folder of ours; the agency's names of files may hold anything."""
+    why = os.strerror(error.errno) if error.errno else type(error).__name__
+    path = Path(os.fsdecode(error.filename)) if isinstance(error.filename, str | bytes) else None
+    named = [part for part in path.parts if part in _FOLDERS] if path else []
+    return f"{named[-1]}: {why}" if named else why
