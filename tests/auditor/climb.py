@@ -57,6 +57,7 @@ def _step(contract: Contract, view: View, upcoming: NextStep) -> None:
     breathing.begin(contract, view, "first_step", view.overdue())
     contract.steps.append(StepTaken(contract.cycle, number, step.kind, level, view.day, rungs))
     contract.ladder_ended_told = False
+    contract.update_attention(contract.view(view.day))
     if isinstance(step, Remind):
         _charge(contract, view, step, upcoming)
         _remind(contract, view.day, rungs, level)
@@ -64,6 +65,7 @@ def _step(contract: Contract, view: View, upcoming: NextStep) -> None:
         if covered and account is not None:
             placement.hand_over(contract, covered, account, contract.view(view.day), "tick", None, number)
     else:
+        contract.record("tick", None)
         _write(contract, contract.view(view.day), step, rungs)
 
 
