@@ -1,0 +1,179 @@
+"""The web application: pages drawn on the server, over the views and the directory of users. Nothing here writes to a view."""
+
+import logging
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Annotated, Any, Final
+from zoneinfo import ZoneInfo
+
+from fastapi import FastAPI, Form, Request, Response
+from fastapi.responses import RedirectResponse
+from fastapi.staticfiles import StaticFiles
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from sqlalchemy import Engine
+from starlette.exceptions import HTTPException
+
+from console.pages import guard, listing
+from console.pages.contract import contract
+from console.pages.formats import formats_in
+from console.pages.texts import language_of, texts_in
+from console.people.directory import SESSION_MS, Directory, Refused, User
+from console.views.rows import Acts
+
+log = logging.getLogger(__name__)
+
+COOKIE: Final = "mahnlauf_session"
+BERLIN: Final = ZoneInfo("Europe/Berlin")
+"""Where the first users are; moments are shown in this zone."""
+TEMPLATES: Final = Environment(
+    loader=PackageLoader("console.pages"), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Console:
+    """What the pages need. `persons`: whether debtors' names are in the views and may be shown."""
+
+    views: Engine
+    directory: Directory
+    persons: bool = False
+    secure_cookies: bool = False
+    zone: ZoneInfo = BERLIN
+
+    @property
+    def cookie(self) -> str:
+        """With the prefix a browser takes it only over HTTPS, for this host alone."""
+        return f"__Host-{COOKIE}" if self.secure_cookies else COOKIE
+
+
+class Pages:
+    """The pages of one console as routes."""
+
+    def __init__(self, console: Console) -> None:
+        self._console = console
+
+    def cases(self, request: Request) -> Response:
+        user = self._user(request)
+        if user is None:
+            return _to_login()
+        views, persons = self._console.views, self._console.persons
+        wanted = listing.Wanted.of(request.query_params)
+        return self._drawn(
+            request, "cases.html", user,
+            wanted=wanted,
+            page=listing.page(views, wanted, user.tenant, persons=persons),
+            sums=listing.sums(views, user.tenant).by_acts,
+            agencies=listing.agencies(views, user.tenant),
+            statuses=listing.STATUSES,
+            acts=[int(each) for each in sorted(Acts, reverse=True)],
+            persons=persons,
+        )  # fmt: skip
+
+    def contract(self, request: Request, tenant: str, name: str) -> Response:
+        user = self._user(request)
+        if user is None:
+            return _to_login()
+        found = contract(self._console.views, tenant, name) if user.tenant in ("", tenant) else None
+        if found is None:
+            raise HTTPException(404)
+        return self._drawn(
+            request, "contract.html", user, found=found, case=found.case, told=found.case.told, persons=self._console.persons
+        )
+
+    def login_page(self, request: Request) -> Response:
+        if self._user(request) is not None:
+            return RedirectResponse("/cases", 303)
+        return self._drawn(request, "login.html", refused="", name="")
+
+    def log_in(self, request: Request, name: Annotated[str, Form()] = "", password: Annotated[str, Form()] = "") -> Response:
+        address = request.client.host if request.client else ""
+        try:
+            token = self._console.directory.log_in(name, password, address)
+        except Refused as refused:
+            status = 429 if refused.reason == "refused_often" else 403
+            return self._drawn(request, "login.html", status_code=status, refused=refused.reason, name=name)
+        response = RedirectResponse("/cases", 303)
+        response.set_cookie(
+            self._console.cookie,
+            token,
+            max_age=SESSION_MS // 1000,
+            httponly=True,
+            samesite="strict",
+            secure=self._console.secure_cookies,
+        )
+        return response
+
+    def log_out(self, request: Request, csrf: Annotated[str, Form()] = "") -> Response:
+        user = self._user(request)
+        if user is not None:
+            if csrf != user.csrf:
+                raise HTTPException(403)
+            self._console.directory.log_out(request.cookies[self._console.cookie])
+        response = _to_login()
+        response.delete_cookie(self._console.cookie, secure=self._console.secure_cookies, httponly=True, samesite="strict")
+        return response
+
+    def welcome_page(self, request: Request, token: str) -> Response:
+        refused = "" if self._console.directory.is_invited(token) else "refused_link"
+        return self._drawn(request, "welcome.html", status_code=404 if refused else 200, refused=refused, name="", open=not refused)
+
+    def welcome(self, request: Request, token: str, name: Annotated[str, Form()] = "", password: Annotated[str, Form()] = "") -> Response:
+        try:
+            self._console.directory.join(token, name, password)
+        except Refused as refused:
+            still = self._console.directory.is_invited(token)
+            return self._drawn(request, "welcome.html", status_code=400, refused=refused.reason, name=name, open=still)
+        return self.log_in(request, name, password)
+
+    def problem(self, request: Request, status_code: int) -> Response:
+        """A page that says what is wrong, whatever it was."""
+        key = {404: "not_found", 405: "not_found"}.get(status_code, "refused" if status_code < 500 else "defect")
+        return self._drawn(request, "problem.html", status_code=status_code, key=key)
+
+    def _user(self, request: Request) -> User | None:
+        token = request.cookies.get(self._console.cookie)
+        return self._console.directory.user_of(token) if token else None
+
+    def _drawn(self, request: Request, template: str, user: User | None = None, *, status_code: int = 200, **values: Any) -> Response:
+        language = language_of(request.headers.get("accept-language", ""))
+        words = {"t": texts_in(language), "language": language, "user": user, **formats_in(language, self._console.zone)}
+        text = TEMPLATES.get_template(template).render(**words, **values)
+        return Response(text, status_code, media_type="text/html; charset=utf-8")
+
+
+def _to_login() -> Response:
+    return RedirectResponse("/login", 303)
+
+
+def make_app(console: Console) -> FastAPI:
+    """The application. Its databases must be migrated."""
+    app, pages = FastAPI(openapi_url=None), Pages(console)
+    app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
+    app.add_api_route("/", lambda: RedirectResponse("/cases", 303), methods=["GET"])
+    app.add_api_route("/cases", pages.cases, methods=["GET"])
+    app.add_api_route("/cases/{tenant}/{name:path}", pages.contract, methods=["GET"])
+    app.add_api_route("/login", pages.login_page, methods=["GET"])
+    app.add_api_route("/login", pages.log_in, methods=["POST"])
+    app.add_api_route("/logout", pages.log_out, methods=["POST"])
+    app.add_api_route("/welcome/{token}", pages.welcome_page, methods=["GET"])
+    app.add_api_route("/welcome/{token}", pages.welcome, methods=["POST"])
+
+    @app.exception_handler(HTTPException)
+    def wrong(request: Request, error: HTTPException) -> Response:
+        return pages.problem(request, error.status_code)
+
+    @app.middleware("http")
+    async def guarded(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        if guard.from_elsewhere(request):
+            return pages.problem(request, 403)
+        if guard.too_large(request):
+            return pages.problem(request, 413)
+        try:
+            return await call_next(request)
+        except Exception as error:  # here and not further out, so that the headers are on this answer too
+            log.exception("%s cannot be shown: %s", request.url.path, type(error).__name__)
+            return pages.problem(request, 500)
+
+    app.middleware("http")(guard.add_headers)
+    return app

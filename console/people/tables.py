@@ -1,0 +1,45 @@
+"""Users and their sessions: not on Kafka and in no view, so no rebuild touches them. Moments are milliseconds since 1970.
+
+Of everything that opens a door only a digest is kept: whoever reads this database enters nowhere with it.
+"""
+
+from typing import Final
+
+from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, MetaData, String, Table
+
+METADATA: Final = MetaData()
+
+USERS: Final = Table(
+    "users",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("name", String(100), nullable=False, unique=True),
+    Column("password", String(200), nullable=False),
+    Column("role", String(10), nullable=False),
+    Column("tenant", String(256), nullable=False),
+)
+"""`role`: read, work or admin. `tenant`: the only one whose cases the user sees; empty: all."""
+
+SESSIONS: Final = Table(
+    "sessions",
+    METADATA,
+    Column("digest", String(64), primary_key=True),
+    Column("user_id", Integer, ForeignKey("users.id", ondelete="CASCADE"), nullable=False),
+    Column("until_ms", BigInteger, nullable=False),
+)
+INVITATIONS: Final = Table(
+    "invitations",
+    METADATA,
+    Column("digest", String(64), primary_key=True),
+    Column("role", String(10), nullable=False),
+    Column("tenant", String(256), nullable=False),
+    Column("until_ms", BigInteger, nullable=False),
+)
+FAILED_LOGINS: Final = Table(
+    "failed_logins",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("who", String(200), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Index("failed_logins_by_who", "who", "at_ms"),
+)

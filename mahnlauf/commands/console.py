@@ -1,0 +1,62 @@
+"""Run the console: the web pages for the creditor's people, and the views under them."""
+
+import asyncio
+from typing import Annotated
+
+import typer
+
+from connectors.web import PortTaken, WebServer
+from console.database import DatabaseUnusable, opened
+from console.pages.app import Console, make_app
+from console.people.directory import Directory
+from console.views.projector import Gone, Projector
+from console.views.store import OtherTopic, Store
+from mahnlauf import logs, topics
+from mahnlauf.connecting import connection
+from mahnlauf.failures import BadInput, CommandFailed
+from mahnlauf.running import run_until_told
+from mahnlauf.settings import load
+from mahnlauf.telling import note
+from streams.engine.cluster import Connection
+
+app = typer.Typer(add_completion=False)
+
+
+@app.command("console", epilog="Example: mahnlauf console")
+def command(
+    port: Annotated[int | None, typer.Option(min=0, max=65_535, help="For the pages, instead of console.port; 0: a free one.")] = None,
+    project: Annotated[bool, typer.Option(help="Whether to keep the views up to date here; else run mahnlauf project.")] = True,
+) -> None:
+    """Run the console: the web pages for the creditor's people, and the views under them.
+
+    While there is no user, a one-time link that makes the first admin is told at each start; only the latest opens. Ends cleanly on SIGTERM
+    and Ctrl-C.
+    """
+    settings = load()
+    logs.configure(settings.log.level, None if settings.log.format == "auto" else settings.log.format == "json")
+    where, console = connection(settings.kafka), settings.console
+    try:
+        views, directory = opened(console.database), Directory(opened(console.people))
+        store = Store(views)
+        store.migrate()
+        directory.migrate()
+        pages = Console(views, directory, console.person_data, console.secure_cookies)
+        server = WebServer(make_app(pages), console.host, console.port if port is None else port)
+        projector = Projector(where, store, persons=console.person_data) if project else None
+        run_until_told(lambda told: _serve(where, server, directory, projector, told))
+    except (DatabaseUnusable, PortTaken) as error:
+        raise BadInput(str(error)) from error
+    except (Gone, OtherTopic) as error:
+        raise CommandFailed(str(error)) from error
+
+
+async def _serve(where: Connection, server: WebServer, directory: Directory, projector: Projector | None, told: asyncio.Event) -> None:
+    await topics.require(where)
+    await server.start()
+    try:
+        note(f"the console is at {server.url}")
+        if directory.is_empty():
+            note(f"make the first admin, once and within a day: {server.url}/welcome/{directory.invite_first()}")
+        await (projector.run(told) if projector else told.wait())
+    finally:
+        await server.stop()

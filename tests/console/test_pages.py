@@ -1,0 +1,252 @@
+"""The pages, asked as a browser asks: who is let in, who sees what, and that nothing typed or published becomes markup."""
+
+import copy
+import html
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from argon2 import PasswordHasher
+from sqlalchemy import Engine, insert
+from starlette.testclient import TestClient
+
+from console.database import opened, writing
+from console.pages.app import COOKIE, Console, make_app
+from console.pages.listing import PAGE_ROWS
+from console.pages.texts import TEXTS
+from console.people.directory import FAILED_MAX, FAILED_WITHIN_MS, SESSION_MS, Directory
+from console.views.tables import CASES, DEBTORS, HISTORY, SORTABLE
+from tests.console.kit import store
+
+PASSWORD = "correct horse battery"
+CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
+SCRIPT = "<script>alert(1)</script>\"'>"
+BROWSER = {"sec-fetch-site": "same-origin", "accept-language": "en"}
+TOLD: dict[str, Any] = {
+    "status": "Reminded", "dunning_level": 1, "rung": 1, "cycle": 1, "open_amount": 123456, "overdue_amount": 100, "currency": "EUR",
+    "costs": 500, "interest": 0, "credit": 0, "agency_balance": 0, "written_off": 0, "agency": None, "agency_account": None,
+    "handover_id": None, "case_id": None, "stage": None, "holds": [], "signals": [], "attention": [], "waiting_for": [], "next_step": 2,
+    "next_step_kind": "remind", "next_step_on": "2026-02-03", "changed_at": "2026-01-20T09:00:00Z", "version": 1,
+    "last_changes": [{"changed_at": "2026-01-20T09:00:00Z", "to": "Reminded", "dunning_level": 1}],
+    "receivables": [{"invoice_id": "I-1", "due_on": "2026-01-05", "open": 100, "costs": 0, "interest": 0, "rung": 1}],
+    "limitation_on": None,
+}  # fmt: skip
+
+
+class Clock:
+    """A wall clock that stands until it is moved."""
+
+    now_ms = 1_790_000_000_000
+
+    def __call__(self) -> int:
+        return self.now_ms
+
+
+class House:
+    """A console with some cases, and browsers that look at it."""
+
+    def __init__(self, folder: Path) -> None:
+        self.views, _ = store(folder)
+        self.clock = Clock()
+        self.directory = Directory(opened(f"sqlite:///{folder / 'people.sqlite'}"), self.clock, CHEAP)
+        self.directory.migrate()
+        self.app = make_app(Console(self.views, self.directory, persons=True))
+
+    def user(self, name: str, tenant: str = "") -> None:
+        self.directory.join(self.directory.invite("read", tenant), name, PASSWORD)
+
+    def browser(self, name: str | None = None) -> TestClient:
+        """One that is logged in, if a name is given."""
+        found = TestClient(self.app, headers=BROWSER, follow_redirects=False)
+        if name is not None:
+            assert found.post("/login", data={"name": name, "password": PASSWORD}).status_code == 303
+        return found
+
+
+def add(views: Engine, tenant: str, contract: str, **changes: Any) -> None:
+    told = copy.deepcopy(TOLD) | {name: value for name, value in changes.items() if name in TOLD}
+    row = {column.name: told.get(column.name) or column.type.python_type() for column in CASES.columns}
+    row |= {"tenant": tenant, "contract": contract, "acts": changes.get("acts", 1), "attention": " ".join(told["attention"]), "told": told}
+    row["sought"] = contract.lower()
+    with writing(views).begin() as connection:
+        connection.execute(insert(CASES), row)
+
+
+@pytest.fixture
+def house(tmp_path: Path) -> Iterator[House]:
+    made = House(tmp_path)
+    for name, tenant in (("anna", ""), ("bert", "acme")):
+        made.user(name, tenant)
+    add(made.views, "acme", "C-1")
+    add(made.views, "other", "C-2", status="Rejected", attention=["rejected"], acts=3)
+    yield made
+    made.views.dispose()
+
+
+@pytest.mark.parametrize("path", ["/cases", "/cases/acme/C-1", "/"])
+def test_nobody_sees_a_page_without_logging_in(house: House, path: str) -> None:
+    answer = house.browser().get(path)
+    while answer.headers["location"] != "/login":
+        answer = house.browser().get(answer.headers["location"])
+    assert "C-1" not in answer.text
+
+
+def test_a_link_makes_one_user_once(house: House) -> None:
+    path = f"/welcome/{house.directory.invite('admin')}"
+    assert house.browser().post(path, data={"name": "eva", "password": "short"}).status_code == 400
+    assert house.browser().post(path, data={"name": "anna", "password": PASSWORD}).status_code == 400  # taken, and the link still opens
+    browser = house.browser()
+    assert browser.post(path, data={"name": "eva", "password": PASSWORD}).headers["location"] == "/cases"
+    assert "eva" in browser.get("/cases").text
+    assert house.browser().get(path).status_code == 404
+    assert house.browser().post(path, data={"name": "mallory", "password": PASSWORD}).status_code == 400
+
+
+def test_a_link_is_good_for_a_day_and_only_the_latest_first_one_opens(house: House) -> None:
+    first, second = house.directory.invite_first(), house.directory.invite_first()
+    assert [house.directory.is_invited(token) for token in (first, second)] == [False, True]
+    house.clock.now_ms += 24 * 3600 * 1000
+    assert not house.directory.is_invited(second)
+
+
+def test_wrong_passwords_are_refused_and_after_some_everything_is(house: House) -> None:
+    browser = house.browser()
+    for _ in range(FAILED_MAX):
+        assert browser.post("/login", data={"name": "anna", "password": "wrong"}).status_code == 403
+    assert browser.post("/login", data={"name": "anna", "password": PASSWORD}).status_code == 429
+    house.clock.now_ms += FAILED_WITHIN_MS
+    assert browser.post("/login", data={"name": "anna", "password": PASSWORD}).status_code == 303
+
+
+def test_a_session_ends_by_itself_by_logging_out_and_is_not_to_be_guessed(house: House) -> None:
+    browser = house.browser("anna")
+    token = browser.cookies[COOKIE]
+    csrf = re.search(r'name="csrf" value="(\w+)"', browser.get("/cases").text)
+    assert csrf is not None
+    assert browser.post("/logout", data={"csrf": "x" + csrf[1]}).status_code == 403
+    assert browser.get("/cases").status_code == 200
+    assert browser.post("/logout", data={"csrf": csrf[1]}).status_code == 303
+    for cookie in (token, token[:-1], "", "x" * 5_000):
+        assert house.browser().get("/cases", headers={"cookie": f"{COOKIE}={cookie}"}).status_code == 303
+    late = house.browser("anna")
+    house.clock.now_ms += SESSION_MS
+    assert late.get("/cases").status_code == 303
+
+
+@pytest.mark.parametrize("headers", [{"sec-fetch-site": "cross-site"}, {"sec-fetch-site": "same-site"}, {"origin": "https://evil.example"}])
+def test_a_form_of_another_site_is_refused(house: House, headers: dict[str, str]) -> None:
+    answer = TestClient(house.app, follow_redirects=False).post("/login", data={"name": "anna", "password": PASSWORD}, headers=headers)
+    assert answer.status_code == 403
+    assert "set-cookie" not in answer.headers
+
+
+def test_a_form_that_is_too_large_is_refused(house: House) -> None:
+    assert house.browser().post("/login", data={"name": "x" * 70_000}).status_code == 413
+
+
+def test_nobody_sees_another_tenant(house: House) -> None:
+    bert, anna = house.browser("bert"), house.browser("anna")
+    for query in ("", "?q=C-2", "?tenant=other", "?status=Rejected", "?acts=3", "?sort=tenant"):
+        assert "C-2<" not in bert.get(f"/cases{query}").text
+    assert bert.get("/cases/other/C-2").status_code == 404
+    assert bert.get("/cases/acme/C-1").status_code == 200
+    assert "C-2<" in anna.get("/cases").text
+    assert anna.get("/cases/other/C-2").status_code == 200
+
+
+def test_every_answer_forbids_what_is_not_needed(house: House) -> None:
+    for path in ("/login", "/cases", "/nowhere", "/static/style.css", "/cases/acme/none"):
+        headers = house.browser("anna").get(path).headers
+        assert headers["content-security-policy"].startswith("default-src 'none'; style-src 'self'")
+        assert headers["x-content-type-options"] == "nosniff"
+
+
+def test_a_defect_is_told_without_a_trace_and_with_the_headers(house: House) -> None:
+    with writing(house.views).begin() as connection:
+        connection.exec_driver_sql("DROP TABLE debtors")
+    answer = house.browser("anna").get("/cases")
+    assert answer.status_code == 500
+    assert "content-security-policy" in answer.headers
+    assert "Traceback" not in answer.text
+    assert "debtors" not in answer.text
+
+
+def test_script_in_any_text_stays_text(house: House) -> None:
+    words = dict.fromkeys(("agency", "agency_account", "case_id", "stage"), SCRIPT)
+    holds = [{"hold_id": SCRIPT, "kind": SCRIPT, "invoice_id": SCRIPT, "from": "2026-01-01", "until": None}]
+    receivables = [TOLD["receivables"][0] | {"invoice_id": SCRIPT}]
+    add(house.views, "acme", SCRIPT, **words, attention=[SCRIPT], waiting_for=[SCRIPT], holds=holds, receivables=receivables)
+    change = {"changed_at": "2026-01-20T09:00:00Z", "from": "Due", "to": "Reminded", "attention": [SCRIPT], "cause": SCRIPT, "by": SCRIPT}
+    with writing(house.views).begin() as connection:
+        connection.execute(insert(DEBTORS), {"tenant": "acme", "contract": SCRIPT, "name": SCRIPT, "sought": SCRIPT})
+        row = {"partition": 0, "offset": 0, "tenant": "acme", "contract": SCRIPT, "version": 1, "told": change | {"reason": SCRIPT}}
+        connection.execute(insert(HISTORY), row)
+    browser = house.browser("anna")
+    listed = browser.get("/cases", params={"q": SCRIPT}).text
+    link = re.search(r'href="(/cases/acme/%3C[^"]+)"', listed)
+    assert link is not None
+    shown = browser.get(html.unescape(link[1])).text
+    refused = browser.post("/login", data={"name": SCRIPT, "password": "wrong"}).text
+    for page in (listed, shown, refused):
+        assert "&lt;script&gt;" in page
+        assert "<script" not in page
+
+
+def test_pages_in_any_order_hold_every_case_once_and_lead_back(house: House) -> None:
+    for number in range(2 * PAGE_ROWS + 7):
+        add(house.views, "acme", f"N-{number:03}", open_amount=number % 5, agency=f"agency {number % 3}")
+    browser = house.browser("bert")
+    for sort in (f"{sign}{name}" for name in SORTABLE for sign in ("", "-")):
+        pages = _all_pages(browser, f"/cases?sort={sort}")
+        seen = [name for page in pages for name in re.findall(r'<a href="/cases/acme/[^"]+">([^<]+)</a>', page)]
+        assert sorted(seen) == ["C-1", *(f"N-{number:03}" for number in range(2 * PAGE_ROWS + 7))], sort
+        back = _link("prev", pages[-1])
+        assert back is not None
+        assert re.findall(r'scope="row".*', browser.get(back).text) == re.findall(r'scope="row".*', pages[-2])
+
+
+def _all_pages(browser: TestClient, first: str) -> list[str]:
+    pages = [browser.get(first).text]
+    while (url := _link("next", pages[-1])) is not None:
+        pages.append(browser.get(url).text)
+    return pages
+
+
+def _link(rel: str, page: str) -> str | None:
+    found = re.search(rf'rel="{rel}" href="([^"]+)"', page)
+    return html.unescape(found[1]) if found else None
+
+
+@pytest.mark.parametrize("query", ["sort=none", "after=%00", "after=WzFd", "before=e30", "acts=9", "status=x", "after=" + "A" * 900])
+def test_a_url_that_makes_no_sense_is_the_first_page(house: House, query: str) -> None:
+    assert house.browser("anna").get(f"/cases?{query}").status_code == 200
+
+
+def test_search_finds_by_words_and_takes_signs_as_they_are(house: House) -> None:
+    add(house.views, "acme", "100%_sure")
+    browser = house.browser("anna")
+    assert "100%_sure<" in browser.get("/cases", params={"q": "%_SURE 100"}).text
+    assert "C-1<" not in browser.get("/cases", params={"q": "%_sure"}).text
+
+
+def test_a_contract_is_told_in_german_and_english(house: House) -> None:
+    browser = house.browser("anna")
+    english = browser.get("/cases/acme/C-1").text
+    german = browser.get("/cases/acme/C-1", headers={"accept-language": "de-DE,de;q=0.9,en;q=0.8"}).text
+    assert "€1,234.56" in english
+    assert "3 Feb 2026" in english
+    assert "1.234,56\N{NO-BREAK SPACE}€" in german
+    assert "03.02.2026" in german
+    assert '<html lang="de">' in german
+    assert all(first and second for first, second in TEXTS.values())
+
+
+@pytest.mark.parametrize("name", ["a/b", "a b?c#d", "ü", "100%", "a//b"])
+def test_any_contract_id_has_a_page(house: House, name: str) -> None:
+    add(house.views, "acme", name)
+    browser = house.browser("anna")
+    link = re.search(rf'<a href="(/cases/[^"]+)">{re.escape(html.escape(name))}</a>', browser.get("/cases").text)
+    assert link is not None
+    assert browser.get(html.unescape(link[1])).status_code == 200
