@@ -11,7 +11,7 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, get_args
 from urllib.parse import urlencode
 
-from sqlalchemy import ColumnElement, Engine, Row, and_, func, or_, select, tuple_
+from sqlalchemy import ColumnElement, Engine, Row, and_, func, literal, or_, select, tuple_
 
 from console.views.rows import Acts
 from console.views.tables import CASES, DEBTORS, SORTABLE
@@ -79,9 +79,9 @@ def page(engine: Engine, wanted: Wanted, tenant: str, *, persons: bool) -> Page:
     descending, backwards = wanted.sort.startswith("-"), bool(wanted.before)
     place = _place(wanted.before or wanted.after, column)
     order = tuple(dict.fromkeys((column, CASES.c.tenant, CASES.c.contract)))
-    asked = select(CASES, DEBTORS.c.name.label("debtor")).join(
-        DEBTORS, and_(DEBTORS.c.tenant == CASES.c.tenant, DEBTORS.c.contract == CASES.c.contract), isouter=True
-    )
+    asked = select(CASES, (DEBTORS.c.name if persons else literal("")).label("debtor"))
+    if persons:
+        asked = asked.join(DEBTORS, and_(DEBTORS.c.tenant == CASES.c.tenant, DEBTORS.c.contract == CASES.c.contract), isouter=True)
     asked = asked.where(*_filters(wanted, tenant, persons=persons))
     if place is not None:
         given = tuple_(*(place[part.name] for part in order))

@@ -224,6 +224,19 @@ def test_a_url_that_makes_no_sense_is_the_first_page(house: House, query: str) -
     assert house.browser("anna").get(f"/cases?{query}").status_code == 200
 
 
+def test_a_debtor_is_named_and_found_only_where_the_operator_wants_it(house: House) -> None:
+    with writing(house.views).begin() as connection:
+        connection.execute(insert(DEBTORS), {"tenant": "acme", "contract": "C-1", "name": "Eva Moll", "sought": "eva moll"})
+    named = house.browser("anna")
+    assert "Eva Moll" in named.get("/cases?q=moll").text
+    assert "Eva Moll" in named.get("/cases/acme/C-1").text
+    house.app = make_app(Console(house.views, house.directory, persons=False))
+    silent = house.browser("anna")
+    for path in ("/cases", "/cases/acme/C-1"):
+        assert "Eva Moll" not in silent.get(path).text
+    assert "C-1<" not in silent.get("/cases?q=moll").text
+
+
 def test_search_finds_by_words_and_takes_signs_as_they_are(house: House) -> None:
     add(house.views, "acme", "100%_sure")
     browser = house.browser("anna")
