@@ -78,7 +78,7 @@ def page(engine: Engine, wanted: Wanted, tenant: str, *, persons: bool) -> Page:
     column = CASES.c[wanted.sort.removeprefix("-")]
     descending, backwards = wanted.sort.startswith("-"), bool(wanted.before)
     place = _place(wanted.before or wanted.after, column)
-    order = tuple(dict.fromkeys((column, CASES.c.tenant, CASES.c.contract)))
+    order = tuple(dict.fromkeys((CASES.c.tenant, column, CASES.c.contract) if tenant else (column, CASES.c.tenant, CASES.c.contract)))
     asked = select(CASES, (DEBTORS.c.name if persons else literal("")).label("debtor"))
     if persons:
         asked = asked.join(DEBTORS, and_(DEBTORS.c.tenant == CASES.c.tenant, DEBTORS.c.contract == CASES.c.contract), isouter=True)

@@ -57,6 +57,8 @@ SORTABLE: Final = (
 )
 for _name in SORTABLE:
     Index(f"cases_by_{_name}", *(CASES.c[part] for part in dict.fromkeys((_name, "tenant", "contract"))))
+    if _name != "tenant":
+        Index(f"cases_of_tenant_by_{_name}", *(CASES.c[part] for part in dict.fromkeys(("tenant", _name, "contract"))))
 
 HISTORY: Final = Table(
     "case_history",
