@@ -144,6 +144,8 @@ class Growth:
 def _raises(facts: Facts, account: Account, local_day: Callable[[int], date]) -> list[tuple[date, int]]:
     """From which day on how much of the principal does not bear interest yet: the smallest of the principal valid on a day and all later
     ones does, so a raise bears from the day of its event, and what was lowered never bore."""
+    if not (facts.corrections or facts.credit_notes):
+        return [(date.min, 0)]
     valid = [(date.min, account.invoice.amount)]
     amount, credited = account.invoice.amount, 0
     for time_us, _, corrected, note in sorted(_changes(facts, account.invoice.invoice_id), key=_TIME):

@@ -4,6 +4,7 @@ A `Turn` holds the contract as it becomes, what is told on the way, and what was
 so that nothing is worked out twice while nothing changed. It lives for one application and is the only thing here that changes.
 """
 
+from collections.abc import Mapping
 from datetime import date
 from typing import Any
 
@@ -19,10 +20,16 @@ from streams.escalation.ledger import Books, Ledger
 from streams.escalation.outputs import Told, counted, output_id
 from streams.escalation.plans import Course
 from streams.escalation.settings import Rules, Shared, policy_versions, terms
-from streams.escalation.state import Case, Contract, Unpriced
+from streams.escalation.state import Case, Contract, Reminder, Unpriced
 from streams.escalation.statuses import CLIMBING
 
-DECIDES_MONEY = frozenset({"facts", "reminders", "cases", "fixed", "breathing_spaces"})
+_DECIDES_MONEY = frozenset({"facts", "fixed"})
+_BEGINS_INTEREST = frozenset({"reminders", "breathing_spaces", "standings"})
+"""When a receivable falls due, the standings tell."""
+
+
+def _charged(contract: Contract) -> list[Reminder]:
+    return [reminder for reminder in contract.reminders if reminder.charged]
 
 
 class Refused(Exception):
@@ -70,6 +77,7 @@ class Turn:
     def bind(self) -> None:
         """Go on under the terms that count now."""
         self.terms = terms(self._shared, self.tenant, self.contract)
+        self.rules: Rules = self.terms.rules
         self.day: date = local_day(self._as_of_us, self.terms.place)
         self._stated: tuple[Span, ...] | None = None
         self._courses: tuple[Course, ...] | None = None
@@ -78,10 +86,6 @@ class Turn:
         self._view: View | None = None
         self._coming: NextStep | None = None
         self._coming_known = False
-
-    @property
-    def rules(self) -> Rules:
-        return self.terms.rules
 
     def policy_known(self, name: str) -> bool:
         """Whether a cycle of this tenant may begin with the policy of that name."""
@@ -94,16 +98,24 @@ class Turn:
 
     def set(self, **changes: Any) -> None:
         """Change fields of the contract, and forget what was worked out from them."""
-        self.contract = replace(self.contract, **changes)
+        before, self.contract = self.contract, replace(self.contract, **changes)
         self._coming_known = False
-        if not DECIDES_MONEY.isdisjoint(changes):
+        if self._decide_money(before, changes):
             self._books = self._view = self._courses = self._spans = None
         if "facts" in changes:
             self._stated = None
         if "standings" in changes:
             self._view = None
-            if self.rules.policy.interest is not None:  # it may begin when a receivable falls due, which they tell
-                self._books = self._courses = self._spans = None
+
+    def _decide_money(self, before: Contract, changes: Mapping[str, Any]) -> bool:
+        """Whether the books may come out otherwise: a reminder decides by its fee, a case by what was paid to its agency."""
+        if not _DECIDES_MONEY.isdisjoint(changes):
+            return True
+        if self.rules.policy.interest is not None and not _BEGINS_INTEREST.isdisjoint(changes):
+            return True
+        if "reminders" in changes and _charged(before) != _charged(self.contract):
+            return True
+        return "cases" in changes and bool(self.contract.facts.agency_payments)
 
     def receive(self, payment: Payment) -> None:
         """Add a payment to the facts."""
