@@ -3,6 +3,7 @@
 The same core as a worker's, so it is what then really happens on those days, if nothing else comes in. Nothing is emitted.
 """
 
+import gc
 import os
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
@@ -23,6 +24,7 @@ from schemas.policy import Policy
 from schemas.timers import PolicyApplied, PolicyAppliedData
 from streams.engine.cluster import Connection
 from streams.engine.framing import RESERVED, SHARED_KEY, unframe
+from streams.engine.limits import GC_THRESHOLDS
 from streams.engine.protocol import Output
 from streams.escalation.settings import Shared, TenantState
 from streams.processor import EscalationProcessor
@@ -151,7 +153,8 @@ def preview(groups: Sequence[Group], plan: Plan, progress: Progress) -> Tally:
         found.add(_look_ahead(groups[0], plan))
         progress(total, total)
         return found
-    with ProcessPoolExecutor(min(len(groups), os.cpu_count() or 1), mp_context=get_context("spawn")) as pool:
+    processes, spawn = min(len(groups), os.cpu_count() or 1), get_context("spawn")
+    with ProcessPoolExecutor(processes, spawn, initializer=gc.set_threshold, initargs=GC_THRESHOLDS) as pool:
         for done in as_completed([pool.submit(_look_ahead, group, plan) for group in groups]):
             found.add(done.result())
             progress(found.contracts, total)
