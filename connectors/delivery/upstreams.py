@@ -6,6 +6,7 @@ and not finished, and is read again after a restart. So nothing an upstream said
 
 import asyncio
 import logging
+from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
@@ -22,7 +23,7 @@ from streams.engine.protocol import Output, Record
 log = logging.getLogger(__name__)
 
 AT_ONCE: Final = 8
-"""Deliveries translated at a time: an upstream is asked for no more than that after an outage."""
+"""Deliveries of an account translated at a time: its upstream is asked for no more than that after an outage."""
 ANSWER_S: Final = 10.0
 AGAIN_S: Final = 0.5
 AGAIN_S_MAX: Final = 60.0
@@ -51,7 +52,8 @@ class Upstreams:
         self._accounts = accounts
         self._keys = keys
         self._metrics = metrics
-        self._turns = asyncio.Semaphore(AT_ONCE)
+        self._turns: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(AT_ONCE))
+        """By account: one whose upstream hangs takes nobody else's turn."""
 
     async def outputs(self, record: Record, waits: Callable[[], None]) -> tuple[Output, ...]:
         """What a delivery says, once it could be translated; `waits` is called before each wait for another try."""
@@ -59,7 +61,7 @@ class Upstreams:
         pause_s = AGAIN_S
         while True:
             try:
-                async with self._turns:
+                async with self._turns[key]:
                     return tuple(_output(told, record) for told in await self._translated(key, record.value or b""))
             except (AgencyError, AccountUnusable) as error:
                 log.warning("upstream account %s: a delivery waits: %s", key, error)

@@ -131,6 +131,19 @@ async def test_a_charged_back_debit_keeps_the_bank_s_reason_and_gets_its_amount_
     assert reversed_.envelope["data"]["chargeback_id"] == "PM1/chargeback"
 
 
+async def test_a_payment_that_is_charged_back_again_has_another_chargeback() -> None:
+    """Cancelled in between; on the same day it would have been taken for the first one, and nothing been owed."""
+    told = [
+        {**gocardless_event("payments", action, {"payment": "PM1"}, f"EV{number}"), "created_at": f"2026-03-04T1{number}:00:00.000Z"}
+        for number, action in enumerate(("charged_back", "chargeback_cancelled", "charged_back", "chargeback_cancelled"))
+    ]
+    api = {**GOCARDLESS_API, upstreams.CHARGED_BACK: {"events": [told[2], told[0]]}}
+    for order in (told, told[::-1]):
+        outcomes = await gocardless.translate(upstreams.account("gocardless"), gocardless_body(*order), upstreams.answering(api))
+        ids = {one.envelope["time"]: one.envelope["data"]["chargeback_id"] for one in outcomes if isinstance(one, Published)}
+        assert [ids[at] for at in sorted(ids)] == ["PM1/chargeback", "PM1/chargeback", "PM1/chargeback/2", "PM1/chargeback/2"]
+
+
 @pytest.mark.parametrize(
     ("details", "code", "original"),
     [

@@ -16,9 +16,14 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from connectors.billing.registry import UPSTREAMS
+from connectors.billing.upstream import Account, Fetch, Outcome
 from connectors.delivery import accounts
+from connectors.delivery.agency import AccountConfig
+from connectors.delivery.metrics import Metrics
 from connectors.delivery.receiver import Receiver, ReceiverConfig
 from connectors.delivery.sealing import Key, Keys
+from connectors.delivery.upstreams import AT_ONCE, Upstream, Upstreams
+from connectors.delivery.webhook import Delivery, kept
 from connectors.web import WebServer
 from schemas import codec, topics
 from streams.engine.cluster import Connection
@@ -90,6 +95,34 @@ async def _events(tenant: Tenant) -> list[Record]:
 
 def _types(records: list[Record]) -> list[str]:
     return sorted(codec.decode(record.topic, record.value, record.headers).type for record in records)
+
+
+async def test_an_account_whose_upstream_hangs_takes_nobody_elses_turn() -> None:
+    """As many of its deliveries hang as an account may have under way; another account's is translated meanwhile."""
+    keys, hangs = Keys((Key.of(bytes(32)),)), asyncio.Event()
+
+    async def translate(account: Account, body: bytes, fetch: Fetch) -> tuple[Outcome, ...]:
+        if account.account == "hanging":
+            await hangs.wait()
+        return ()
+
+    upstream = Upstream(UPSTREAMS["stripe"].verify, translate, lambda secret: {}, "/")
+    configured = {
+        f"acme/{name}": AccountConfig("acme", name, "stripe", "test", "http://127.0.0.1:1", "c", "sk_test") for name in ("hanging", "well")
+    }
+    told = Upstreams({"stripe": upstream}, configured, keys, Metrics())
+
+    def delivered(key: str) -> Record:
+        value = kept("stripe", key, Delivery("d", None), b"{}", keys)
+        return Record(topics.INBOX, 0, 0, 0, key.encode(), value)
+
+    waiting = [asyncio.create_task(told.outputs(delivered("acme/hanging"), lambda: None)) for _ in range(AT_ONCE + 1)]
+    try:
+        assert await asyncio.wait_for(told.outputs(delivered("acme/well"), lambda: None), 10) == ()
+        assert not any(task.done() for task in waiting)
+    finally:
+        hangs.set()
+        await asyncio.gather(*waiting)
 
 
 async def test_a_body_of_gocardless_becomes_events_once_though_it_comes_twice_and_its_api_fails(tenant: Tenant) -> None:

@@ -68,7 +68,10 @@ PAYMENT: Final = {
     "metadata": {"invoice": "R-1"},
     "links": {"mandate": "MD1", "creditor": "CR1"},
 }
+CHARGED_BACK: Final = "/events?payment=PM1&action=charged_back&limit=500"
 GOCARDLESS_API: Final = {
+    CHARGED_BACK: {"events": []},
+    "/events": {"events": []},
     "/payments/PM1": {"payments": PAYMENT},
     "/mandates/MD1": {"mandates": {"id": "MD1", "metadata": {"contract": "C-1"}}},
     "/refunds/RF1": {"refunds": {"id": "RF1", "amount": 100, "currency": "EUR", "links": {"payment": "PM1"}}},

@@ -24,6 +24,10 @@ CAUSES: Final[Mapping[str, str]] = {
 """`details.cause` where `details.reason_code` is no SEPA code (Bacs, Autogiro and the others have their own)."""
 
 
+EVENTS_MAX: Final = 500
+"""The longest page of GoCardless' list of events; a payment has a handful."""
+
+
 async def translate(account: Account, body: bytes, fetch: Fetch) -> tuple[Outcome, ...]:
     """The events of a body, in its order. Raises NotUnderstood, and what `fetch` raises."""
     try:
@@ -114,7 +118,7 @@ async def _charged_back(happened: Happened, told: Told, fetch: Fetch) -> tuple[O
     payment, contract = await _payment(told, fetch)
     details = told["details"]
     data = {
-        "chargeback_id": _chargeback_id(payment),
+        "chargeback_id": await _chargeback_id(payment["id"], told, fetch, itself=True),
         "payment_id": payment["id"],
         "amount": _money(payment),
         "reason_code": reason_code(details),
@@ -126,13 +130,21 @@ async def _charged_back(happened: Happened, told: Told, fetch: Fetch) -> tuple[O
 
 async def _chargeback_cancelled(happened: Happened, told: Told, fetch: Fetch) -> tuple[Outcome, ...]:
     payment, contract = await _payment(told, fetch)
-    data = {"chargeback_id": _chargeback_id(payment), "booked_on": day(happened.at)}
+    chargeback_id = await _chargeback_id(payment["id"], told, fetch, itself=False)
+    data = {"chargeback_id": chargeback_id, "booked_on": day(happened.at)}
     return (happened.published("chargeback.reversed", contract, payment["id"], data),)
 
 
-def _chargeback_id(payment: Told) -> str:
-    """A chargeback has no id at GoCardless; a payment has at most one that stands."""
-    return f"{payment['id']}/chargeback"
+async def _chargeback_id(payment_id: str, told: Told, fetch: Fetch, *, itself: bool) -> str:
+    """A chargeback has no id at GoCardless, and once it was cancelled the payment may be charged back again: so they are counted. What is
+    told is a chargeback `itself`, or the cancellation of the latest one before it."""
+    listed = (await fetch(f"/events?payment={payment_id}&action=charged_back&limit={EVENTS_MAX}"))["events"]
+    number = len({one["id"] for one in listed if _moment(one) < _moment(told)}) + itself
+    return f"{payment_id}/chargeback" if number <= 1 else f"{payment_id}/chargeback/{number}"
+
+
+def _moment(event: Told) -> tuple[datetime, str]:
+    return datetime.fromisoformat(event["created_at"]), str(event["id"])
 
 
 async def _refunded(happened: Happened, told: Told, fetch: Fetch) -> tuple[Outcome, ...]:
