@@ -37,6 +37,7 @@ class PartitionHealth:
     partition: int
     phase: Phase
     reason: str
+    """Why it does not work, or (while it runs) behind whose open transaction records stand that it can't read; else empty."""
     lag: int
     oldest_unapplied_s: float | None
     """How long records have waited without a commit, by this process's clock."""
@@ -231,7 +232,7 @@ def _reached(condition: Condition, ends: Mapping[str, int]) -> bool:
 
 
 def _ought_to_move(health: PartitionHealth) -> bool:
-    return health.phase is Phase.RUNNING and health.tick_waits_s is None
+    return health.phase is Phase.RUNNING and health.tick_waits_s is None and not health.reason
 
 
 def _health(number: int, condition: Condition, now: float) -> PartitionHealth:

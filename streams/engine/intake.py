@@ -81,6 +81,11 @@ class Intake:
             max(marks.high - self._buffers[topic].position, 0) for topic, marks in self._fetch.watermarks.items()
         )  # fmt: skip
 
+    def hidden(self) -> dict[str, int]:
+        """Inputs that hold more than can be read, all of which was fetched: where the open transaction begins, by topic."""
+        read = self._fetch.positions
+        return {topic: marks.stable for topic, marks in self._fetch.watermarks.items() if read[topic] == marks.stable < marks.high}
+
     @property
     def at_barrier(self) -> bool:
         """Whether a tick is next and not everything its barrier demands is there."""

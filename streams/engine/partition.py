@@ -21,6 +21,7 @@ from streams.engine.applying import Applier, Condemned
 from streams.engine.cluster import Cluster
 from streams.engine.config import EngineConfig
 from streams.engine.errors import RecordTooLarge, Stopped
+from streams.engine.hidden import Hidden
 from streams.engine.intake import Intake
 from streams.engine.journal import Entry, RecordsStep, Step, TickStep
 from streams.engine.merge import NONE_PLACED, Placed
@@ -55,6 +56,7 @@ class Condition:
 
     phase: Phase = Phase.TAKING
     reason: str = ""
+    """Why it does not work, or (while it runs) what it waits for that a person may have to end."""
     recovery: changelog.Recovery | None = None
     lag: int = 0
     oldest_timestamp_ms: int | None = None
@@ -97,6 +99,7 @@ class PartitionTask(Generic[State, Shared, Event]):
             transaction_timeout_ms=config.transaction_timeout_ms,
         )
         self._store: Store | None = None
+        self._hidden = Hidden(number)
         self._last_tick_ms = 0
         self._noted_at = 0.0
         self._applier: Applier[State, Shared, Event] | None = None
@@ -318,6 +321,7 @@ class PartitionTask(Generic[State, Shared, Event]):
         condition.lag = intake.lag
         condition.oldest_timestamp_ms = intake.oldest_timestamp_ms()
         condition.unreachable_since = intake.unreachable_since
+        condition.reason = self._hidden.reason(intake.hidden(), now)
         waits = condition.lag > 0 or condition.oldest_timestamp_ms is not None
         condition.unapplied_since = (condition.unapplied_since or now) if waits else None
         if condition.tick_waits_since is not None:

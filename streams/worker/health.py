@@ -1,8 +1,8 @@
 """Whether the worker lives and whether it is ready, as probes ask it.
 
 Alive: not hanging. A worker hangs when records wait, Kafka answers, and yet nothing was committed for `STALLED_S`. What a restart would not
-mend is no reason to be killed: Kafka away, a partition that stands still until a person acts, a tick behind a publisher's open
-transaction, a backlog of years that is being worked off.
+mend is no reason to be killed: Kafka away, a partition that stands still until a person acts, records or a tick behind a publisher's
+open transaction, a backlog of years that is being worked off.
 Ready: the group has given out partitions, and those that are this worker's are recovered. A member without partitions is ready.
 """
 
@@ -48,8 +48,9 @@ def ready(engine: ObservedEngine) -> Probed:
 def _reasons(health: Health, *, stalled: bool) -> list[str]:
     ended = [] if health.failed is None else [health.failed]
     stopped = [_told(part, part.reason) for part in health.partitions if part.phase is Phase.STOPPED]
+    hidden = [_told(part, part.reason) for part in health.partitions if part.phase is Phase.RUNNING and part.reason]
     waiting = [_told(part, _waits(part)) for part in health.partitions if stalled and (part.oldest_unapplied_s or 0) > STALLED_S]
-    return [*ended, *stopped, *waiting]
+    return [*ended, *stopped, *hidden, *waiting]
 
 
 def _waits(part: PartitionHealth) -> str:

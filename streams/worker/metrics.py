@@ -74,6 +74,8 @@ class WorkerCollector(Collector):
         phases = Counter(part.phase for part in parts)
         yield _by_phase(phases)
         yield _gauge("partitions_stopped", "Partitions that stand still until a person acts", phases[Phase.STOPPED])
+        hidden = sum(part.phase is Phase.RUNNING and bool(part.reason) for part in parts)
+        yield _gauge("partitions_behind_open_transactions", "Partitions that can't read an input behind a transaction left open", hidden)
         yield _by_partition("lag_records", "Records known to the broker and not applied", {part.partition: part.lag for part in parts})
         yield _by_partition("lag_seconds", "Age of the oldest event not applied", ages_s)
         yield _gauge("oldest_unapplied_seconds", "Age of the oldest event not applied, of all partitions", max(ages_s.values(), default=0))

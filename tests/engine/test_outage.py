@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from mahnlauf.broker.node import Node
-from streams.engine import fetch
+from streams.engine import fetch, hidden
 from streams.engine.engine import Engine
 from tests.engine.kit import House, Publisher, eventually
 from tests.engine.test_engine import Running
@@ -96,3 +96,41 @@ async def test_a_lost_end_of_the_former_owner_s_transaction_is_told_and_waited_f
 
 async def all_told(house: House, count: int) -> bool:
     return len(await house.outputs()) == count
+
+
+async def test_a_transaction_left_open_on_an_input_is_told_and_no_reason_to_restart(kafka: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Also when it is of the timers, where no tick shows that something waits."""
+    monkeypatch.setattr(hidden, "TOLD_AFTER_S", 0.5)
+    house = await House.build(kafka, partitions=1)
+    timers = house.config.timers
+    async with (
+        Publisher(kafka) as publisher,
+        Publisher(kafka, house.config.app + "-stranger") as stranger,
+        Running(house.engine()) as engine,
+    ):
+        await publisher.send(house.config.inputs[0], b"k", b'{"add": 1, "due": 50}', 10)
+        await eventually(lambda: all_told(house, 1), "work has begun")
+        await stranger.producer.begin_transaction()
+        await stranger.send(timers, None, b'{"tick": 50, "skew": 0}', 50)
+
+        async def told() -> bool:
+            return waits_for_an_end(engine)
+
+        await eventually(told, "it says behind what it waits")
+        (health,) = engine.health().partitions
+        assert f"{timers}-0: somebody's transaction is open since offset 0" in health.reason
+        assert engine.health().ready
+        await publisher.send(house.config.inputs[0], b"k", b'{"add": 1}', 60)
+        await eventually(lambda: waited(engine, 0.5), "a record waits behind it")
+        assert await engine.alive(0.5), "a restart would not end it"
+        await stranger.producer.commit_transaction()
+        await eventually(lambda: all_told(house, 3), "the tick and what waited are applied")
+
+        async def is_well() -> bool:
+            return not waits_for_an_end(engine)
+
+        await eventually(is_well, "it tells no more")
+
+
+async def waited(engine: Engine[Any, Any, Any], over_s: float) -> bool:
+    return all((health.oldest_unapplied_s or 0) > over_s for health in engine.health().partitions)

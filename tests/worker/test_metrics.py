@@ -24,7 +24,7 @@ NOW_S = 1_800_000_000.0
 
 def _engine() -> StubEngine:
     parts = (
-        part(0, lag=3, oldest_timestamp_ms=int(NOW_S * 1000) - 90_000),
+        part(0, lag=3, reason="behind a transaction", oldest_timestamp_ms=int(NOW_S * 1000) - 90_000),
         part(1, Phase.RECOVERING, recovery=Recovery(10, 30, 100)),
         part(2, Phase.STOPPED, reason="mend it"),
         part(3, oldest_timestamp_ms=int(NOW_S * 1000) + 500),
@@ -107,6 +107,7 @@ def test_every_alert_asks_for_a_metric_that_is_served() -> None:
         ("mahnlauf_partitions", {"phase": "running"}, 2),
         ("mahnlauf_partitions", {"phase": "taking"}, 0),
         ("mahnlauf_partitions_stopped", {}, 1),
+        ("mahnlauf_partitions_behind_open_transactions", {}, 1),
         ("mahnlauf_lag_records", {"partition": "0"}, 3),
         ("mahnlauf_lag_seconds", {"partition": "0"}, 90),
         ("mahnlauf_lag_seconds", {"partition": "3"}, 0),  # a publisher's clock ahead of ours

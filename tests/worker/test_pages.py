@@ -82,9 +82,9 @@ def test_what_is_not_ready_says_how_far_it_is() -> None:
 
 
 async def test_alive_tells_what_stands_still_without_asking_for_a_restart() -> None:
-    parts = (part(0), part(1, Phase.STOPPED, reason="the journal is ahead; restore it"))
+    parts = (part(0, reason="behind a transaction"), part(1, Phase.STOPPED, reason="the journal is ahead; restore it"))
     told = await health.alive(StubEngine(health=Health(joined=True, ready=False, partitions=parts)))
-    assert told == (True, ("partition 1: the journal is ahead; restore it",))
+    assert told == (True, ("partition 1: the journal is ahead; restore it", "partition 0: behind a transaction"))
 
 
 async def test_a_hanging_worker_is_not_alive_and_says_since_when() -> None:
