@@ -4,6 +4,7 @@ Decoding is one validation (`schemas.codec`); what the core tells becomes record
 contract clock. Nothing is decided here but what is a broadcast, and what is none of our business.
 """
 
+from collections.abc import Collection, Container
 from datetime import datetime
 from typing import Any, Final
 
@@ -35,14 +36,16 @@ _ENCODER = msgspec.json.Encoder()
 
 
 class EscalationProcessor:
-    """The rules, as the engine runs them. `everyone`: policies that count for all tenants, the first being their default (a replay)."""
+    """The rules, as the engine runs them. `everyone`: policies that count for all tenants, the first being their default (a replay).
+    `told`: the topics whose records are wanted of a tick, where not all are: who looks ahead asks for what is sent, a million times."""
 
     state_version = state.STATE_VERSION
     newest_state_version = state.STATE_VERSION
     rules = state.RULES
 
-    def __init__(self, everyone: tuple[Policy, ...] = ()) -> None:
+    def __init__(self, everyone: tuple[Policy, ...] = (), told: Collection[str] = frozenset(outputs.TOPICS.values())) -> None:
         self._initial = Shared(everyone=settings.for_everyone(everyone))
+        self._kinds = frozenset(kind for kind, topic in outputs.TOPICS.items() if topic in told)
 
     # --- reading
 
@@ -109,7 +112,8 @@ class EscalationProcessor:
         return _applied(key, core.apply(shared, key.decode(), state, record.topic, event, original))
 
     def visit(self, shared: Shared, key: bytes, state: Contract, event: ClockTicked) -> Applied[Contract]:
-        return _applied(key, core.visit(shared, key.decode(), state, microseconds(event.data.now)))
+        kinds = self._kinds
+        return _applied(key, core.visit(shared, key.decode(), state, microseconds(event.data.now), row=outputs.STATUS in kinds), kinds)
 
     def poisoned(self, shared: Shared, key: bytes, state: Contract, record: Record, poison: Poison) -> Applied[Contract]:
         """A billing record of a known contract that cannot be read makes its steps wait."""
@@ -129,11 +133,11 @@ _SETTINGS: dict[type, Any] = {
 }
 
 
-def _applied(key: bytes, outcome: core.Outcome) -> Applied[Contract]:
+def _applied(key: bytes, outcome: core.Outcome, kinds: Container[str] = outputs.TOPICS) -> Applied[Contract]:
     told: tuple[Output, ...] = ()
     if outcome.told:
         tenant, subject = key.decode().split("/", 1)
-        told = tuple(_output(key, tenant, subject, one) for one in outcome.told)
+        told = tuple([_output(key, tenant, subject, one) for one in outcome.told if one.kind in kinds])
     if outcome.returned:
         told = (*(_letter(*returned) for returned in outcome.returned), *told)
     refused = Poison(*outcome.refused) if outcome.refused is not None else None

@@ -119,11 +119,12 @@ def ahead(
     ticks: Sequence[datetime],
     progress: Callable[[int, int], None] = lambda _done, _all: None,
 ) -> Replayed:
-    """What becomes of contracts if nothing comes in but these broadcasts, before the first of these ticks. `progress` is told ticks.
+    """What is sent, and what becomes of contracts, if nothing comes in but these broadcasts, before the first of these ticks. `progress` is
+    told ticks. Of the outputs there are notices and commands alone.
 
     Everything is looked at in the first tick: when it would be due is not asked for.
     """
-    partition = _Partition(EscalationProcessor(), shared, states)
+    partition = _Partition(EscalationProcessor(told=(topics.NOTICES, topics.COMMANDS)), shared, states)
     for value in broadcasts:
         partition.feed(Event(None, topics.TIMERS, None, value), 0)
     for done, now in enumerate(ticks, start=1):

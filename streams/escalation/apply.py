@@ -260,8 +260,9 @@ def _end_unapplied(turn: Turn) -> None:
 # --- ticks
 
 
-def visit(shared: Shared, key: str, contract: Contract, now_us: int) -> Outcome:
-    """Apply a tick. If it touches nothing, the contract stays the same object."""
+def visit(shared: Shared, key: str, contract: Contract, now_us: int, *, row: bool = True) -> Outcome:
+    """Apply a tick. If it touches nothing, the contract stays the same object. Without `row` case-status is not worked out: for who asks
+    what would be done, and shows no table."""
     if contract.forgotten:
         return unchanged(shared, key, contract)
     turn = Turn(shared, key, contract, max(contract.clock_us, now_us), TICK)
@@ -269,8 +270,9 @@ def visit(shared: Shared, key: str, contract: Contract, now_us: int) -> Outcome:
     bookings.tell(turn)
     if forgetting.is_over(turn):
         return Outcome(forgetting.rest_of(turn.contract), (*turn.told, forgetting.tombstone(turn)), None)
-    tell.status(turn)
-    if not turn.told:
+    if row:
+        tell.status(turn)
+    if row and not turn.told:
         # That a fee is never charged is decided once for ever, though nobody sees it: reopened later, the receivable must not bear it.
         same = turn.contract.reminders is contract.reminders
         return Outcome(contract if same else replace(contract, reminders=turn.contract.reminders), (), due_ms(turn))
