@@ -14,7 +14,7 @@ from typing import NamedTuple
 from msgspec import structs
 
 from streams.escalation.accounts import Account, Cost, account_of, accounts_of
-from streams.escalation.accrual import Growth
+from streams.escalation.accrual import Growth, Interest
 from streams.escalation.facts import Allocated, Chargeback, Facts, Invoice, Payment, Portion, ended
 from streams.escalation.ledger import AGENCY_PAYMENT, CLOSE, COLLECTED, CREDIT_NOTE, PAYMENT, Books, Ledger, Money
 from streams.escalation.state import Reminder
@@ -36,13 +36,21 @@ def with_payment(ledger: Ledger, known: Books, payment: Payment) -> Books | None
     cost must be of an earlier day, since one of a later day would have been settled by credit first, and a step's fee of the same day is
     decided by what was paid on it.
     """
-    if ledger.interest is not None or payment.via_agency or _is_named(ledger.facts, payment.payment_id) or not _comes_last(ledger, payment):
+    if payment.via_agency or _is_named(ledger.facts, payment.payment_id) or not _comes_last(ledger, payment):
+        return None
+    if ledger.interest is not None and not _interest_stands(ledger.interest, known, payment.counts_on):
         return None
     money = Money(payment.counts_on, PAYMENT, payment.payment_id, payment.amount, payment.designated)
     pool: list[Money] = []
     _settle(ledger, known, tuple(known.accounts.values()), money, pool)
     known.credit += sum(money.amount for money in pool)
     return known
+
+
+def _interest_stands(terms: Interest, known: Books, day: date) -> bool:
+    """Whether money of that day finds interest as it stands in the books: grown up to and including the day, with no credit that would
+    settle it only afterwards."""
+    return day == terms.today and not known.left_over
 
 
 def _is_named(facts: Facts, payment_id: str) -> bool:
@@ -65,17 +73,24 @@ def with_invoice(ledger: Ledger, known: Books, invoice: Invoice) -> Books | None
     """The books with one receivable more, or None if everything must be folded anew. `known` are those of the ledger, which does not hold
     the receivable yet; both share their accounts.
 
-    No money reaches it if it is the last in order, was not due when any came, and nothing was ever left over.
+    No money reaches it if it is the last in order, was not due when any came, and nothing was ever left over; interest does not if it is
+    not in default yet.
     """
-    if ledger.interest is not None:
-        return None
     facts, added = ledger.facts, account_of(invoice)
+    if ledger.interest is not None and not _bears_nothing(ledger.interest, added):
+        return None
     last = next(reversed(known.accounts.values()), None)
     if known.left_over or (last is not None and last.rank > added.rank) or _is_meant(facts, invoice.invoice_id):
         return None
     if any(charges_fee(chargeback) for chargeback in facts.chargebacks) or not _all_before(ledger, invoice.due_on):
         return None
     return structs.replace(known, accounts={**known.accounts, invoice.invoice_id: added})
+
+
+def _bears_nothing(terms: Interest, account: Account) -> bool:
+    """Whether a receivable bears no interest up to the day to which it is reckoned."""
+    after = terms.default_on(account)
+    return after is None or after >= terms.today
 
 
 def _is_meant(facts: Facts, invoice_id: str) -> bool:

@@ -3,7 +3,7 @@
 from typing import Any
 
 import pytest
-from msgspec.structs import replace
+from msgspec.structs import asdict, replace
 
 from streams.escalation import settlement
 from streams.escalation.facts import Invoice, Payment
@@ -18,11 +18,22 @@ SEEDS = range(40_000, 40_024)
 
 def said(books: Books) -> Any:
     accounts = [
-        (one.invoice.invoice_id, one.due_on, one.principal, one.open, one.costs, one.settled, one.written_off)
+        (one.invoice.invoice_id, one.due_on, one.principal, one.open, one.costs, one.interest, one.accrued, one.settled, one.written_off)
         for one in books.accounts.values()
     ]
+    shares = [asdict(share) if share else None for one in books.accounts.values() for share in (one.forgiven, one.by_agency)]
     parts = {money: {one: amount for one, amount in shares.items() if amount} for money, shares in books.parts.items()}
-    return accounts, list(books.costs), books.credit, books.agency_balance, books.written_off, parts, books.left_over
+    return (
+        accounts,
+        list(books.costs),
+        books.credit,
+        books.agency_balance,
+        books.written_off,
+        parts,
+        shares,
+        books.left_over,
+        books.rate_missing,
+    )
 
 
 @pytest.fixture
@@ -33,7 +44,7 @@ def went_on(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 
     def compared(kind: str, going_on: Books | None, after: Ledger) -> Books | None:
         if going_on is not None:
-            found.append(kind)
+            found.append(kind if after.interest is None else f"{kind} with interest")
             assert said(going_on) == said(settlement.books(after))
         return going_on
 
@@ -53,7 +64,7 @@ def went_on(monkeypatch: pytest.MonkeyPatch) -> list[str]:
 def test_over_random_lives(went_on: list[str]) -> None:
     for seed in SEEDS:
         actual(Life(seed).lines, EscalationProcessor())
-    assert {"payment", "invoice"} <= set(went_on)
+    assert {"payment", "invoice", "payment with interest", "invoice with interest"} == set(went_on)
 
 
 def test_the_life_of_every_day_goes_on(went_on: list[str]) -> None:
@@ -75,3 +86,16 @@ def test_a_receivable_that_was_due_when_money_came_is_folded_anew(went_on: list[
     one.invoice("R2", at="2026-02-11", due="2026-02-05", amount=1_000)
     assert (one.status["open_amount"], one.status["costs"]) == (900, 250)
     assert went_on == ["payment"]
+
+
+def test_interest_goes_on_where_it_has_grown_to_the_day_of_the_payment(went_on: list[str]) -> None:
+    """Of a payment of the day before, the day since bears less: it is folded anew."""
+    one = world(interest={"kind": "fixed", "percent": "36.5"}, default="due_date")
+    one.invoice("R1", at="2026-01-01", due="2026-01-15", amount=100_000)
+    one.pay("P1", "2026-01-25", 50_000, invoice_id="R1")
+    assert went_on == ["payment with interest"]
+    assert one.status["interest"] == 0, "it was settled first"
+    one.pay("P2", "2026-02-04", 10_000, at="2026-02-05", invoice_id="R1")
+    assert went_on == ["payment with interest"]
+    one.invoice("R2", at="2026-02-06", due="2026-02-20", amount=1_000)
+    assert went_on == ["payment with interest", "invoice with interest"]
