@@ -60,6 +60,7 @@ docs: tools
 bench: tools
 	$(BIN)/python -m bench.apply
 	$(BIN)/python -m bench.preview
+	$(BIN)/python -m bench.night
 	$(BIN)/python -m bench.engine
 	$(BIN)/python -m bench.connector
 

@@ -32,7 +32,7 @@ def counted(topic: str, events: int, contracts: int) -> Iterator[Made]:
     for number in range(events):
         contract = draw.randrange(contracts)
         data = {"payment_id": f"P-{number}", "amount": draw.randrange(1, 100_000), "currency": "EUR", "value_date": "2025-01-01"}
-        yield _made(topic, "payment.received", contract, number, _moment(number, events), {**data, "pad": PAD})
+        yield made(topic, "payment.received", contract, number, _moment(number, events), {**data, "pad": PAD})
 
 
 def lives(events: int, contracts: int) -> Iterator[Made]:
@@ -54,7 +54,7 @@ def _life_event(step: int, year: int, contract: int, number: int, at: datetime) 
         ("chargeback.received", topics.CHARGEBACKS, _chargeback(mark, today)),
         ("payment.received", topics.PAYMENTS, _payment(f"P-{mark}-2", 4990, today)),
     )[step]
-    return _made(topic, kind, contract, number, at, data)
+    return made(topic, kind, contract, number, at, data)
 
 
 def _payment(payment_id: str, amount_minor: int, value_date: date) -> dict[str, object]:
@@ -69,7 +69,7 @@ def _moment(number: int, events: int) -> datetime:
     return datetime.combine(FIRST_DAY, datetime.min.time(), UTC) + timedelta(seconds=number * 150 * 86_400 // events)
 
 
-def _made(topic: str, kind: str, contract: int, number: int, at: datetime, data: dict[str, object]) -> Made:
+def made(topic: str, kind: str, contract: int, number: int, at: datetime, data: dict[str, object]) -> Made:
     subject = f"C-{contract:07d}"
     event = {
         "specversion": "1.0",

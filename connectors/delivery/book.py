@@ -8,6 +8,7 @@ What stands on `collection.ledger`, always on this partition:
     <handover id>               ledger.Handover
     route/<handover id>         the account its submit named; on the partition of the contract's commands
     cursor/<tenant>/<account>   where the account's feed was read up to
+    waiting/<inbox offset>      the account of an upstream's delivery that waits (aside.py); a tombstone when it has gone
 """
 
 import asyncio
@@ -28,6 +29,7 @@ from streams.engine.transaction import TransactionalWriter
 
 ROUTE: Final = "route/"
 CURSOR: Final = "cursor/"
+WAITING: Final = "waiting/"
 ENTRIES_MAX: Final = 500
 """Entries a transaction: enough to make commits cheap, few enough that one does not take a second."""
 
@@ -57,12 +59,14 @@ class Edit:
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """What is to be written together. `finished` are offsets by topic."""
+    """What is to be written together. `finished` are offsets by topic; `aside` are offsets of the inbox with the account, None: it has
+    gone."""
 
     edits: tuple[Edit, ...] = ()
     outputs: tuple[Output, ...] = ()
     routes: Mapping[str, str] = field(default_factory=dict)
     cursors: Mapping[str, str] = field(default_factory=dict)
+    aside: Mapping[int, str | None] = field(default_factory=dict)
     finished: tuple[tuple[str, int], ...] = ()
 
 
@@ -73,19 +77,30 @@ class Contents:
     handovers: dict[str, Handover] = field(default_factory=dict)
     routes: dict[str, str] = field(default_factory=dict)
     cursors: dict[str, str] = field(default_factory=dict)
+    waiting: dict[int, str] = field(default_factory=dict)
 
     def load(self, records: Mapping[bytes, bytes | None]) -> None:
         """Take in records of the ledger topic. Raises LedgerUnreadable."""
         for raw_key, value in records.items():
             key = raw_key.decode()
-            if value is None:
+            if key.startswith(WAITING):
+                self.move({int(key.removeprefix(WAITING)): None if value is None else value.decode()})
+            elif value is None:
                 continue
-            if key.startswith(ROUTE):
+            elif key.startswith(ROUTE):
                 self.routes[key.removeprefix(ROUTE)] = value.decode()
             elif key.startswith(CURSOR):
                 self.cursors[key.removeprefix(CURSOR)] = value.decode()
             else:
                 self.handovers[key] = ledger.decode(value)
+
+    def move(self, aside: Mapping[int, str | None]) -> None:
+        """Note what waits from now on, and (None) what has gone."""
+        for offset, account in aside.items():
+            if account is None:
+                self.waiting.pop(offset, None)
+            else:
+                self.waiting[offset] = account
 
 
 async def recovered(cluster: Cluster, partition: int) -> Contents:
@@ -180,8 +195,10 @@ class Book:
                 yield self._record(ROUTE + handover_id, account.encode(), draft.now_ms)
             for account, cursor in entry.cursors.items():
                 yield self._record(CURSOR + account, cursor.encode(), draft.now_ms)
+            for offset, key in entry.aside.items():
+                yield self._record(f"{WAITING}{offset}", None if key is None else key.encode(), draft.now_ms)
 
-    def _record(self, key: str, value: bytes, at_ms: int) -> Output:
+    def _record(self, key: str, value: bytes | None, at_ms: int) -> Output:
         return Output(topics.LEDGER, key.encode(), value, at_ms, partition=self._partition, latest_only=True)
 
     def _take_over(self, draft: "_Draft", entries: list[Entry]) -> None:
@@ -189,6 +206,7 @@ class Book:
         for entry in entries:
             self.contents.routes.update(entry.routes)
             self.contents.cursors.update(entry.cursors)
+            self.contents.move(entry.aside)
 
 
 class _Draft:

@@ -320,6 +320,11 @@ class Connector:
         return sum(partition.unfinished for partition, _ in self._held.values())
 
     @property
+    def waiting(self) -> dict[str, int]:
+        """Deliveries of upstreams that wait to be translated, by account."""
+        return {key: count for partition, _ in self._held.values() for key, count in partition.waiting.items()}
+
+    @property
     def stuck(self) -> list[str]:
         """Why a restart would help; empty where it would not. A partition that stands still for a person to act is in `standing`."""
         held = {number: partition.stuck_for_s for number, (partition, _) in self._held.items()}
@@ -341,6 +346,7 @@ class Connector:
             "halted": {str(number): reason for number, reason in self._halted.items()},
             "unfinished": self.unfinished,
             "parked": sum(owner.parked for owner in self.owners),
+            "waiting": self.waiting,
             "accounts": {owner.key: owner.status() for owner in self.owners},
         }
 

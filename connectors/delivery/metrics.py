@@ -25,6 +25,12 @@ class Metrics:
         )
         self.errors = Counter("mahnlauf_connector_errors", "Unexpected exceptions of our own code", ["exception"], registry=self.registry)
         self.parked = Gauge("mahnlauf_connector_parked", "Handovers that wait, by account", ["account"], registry=self.registry)
+        self.waiting = Gauge(
+            "mahnlauf_upstream_waiting",
+            "Deliveries of upstreams that wait, by account",
+            ["account"],
+            registry=self.registry,
+        )
         self.unfinished = Gauge("mahnlauf_connector_unfinished", "Commands read and not finished", registry=self.registry)
         self.halted = Gauge("mahnlauf_connector_halted", "Partitions that stand still until a person has acted", registry=self.registry)
         self.account_unusable = Gauge(

@@ -32,6 +32,9 @@ class Reporting(Protocol):
     def unfinished(self) -> int: ...
 
     @property
+    def waiting(self) -> dict[str, int]: ...
+
+    @property
     def stuck(self) -> list[str]: ...
 
     def standing(self) -> dict[str, Any]: ...
@@ -72,6 +75,9 @@ class Pages:
     async def _metrics(self, request: Request) -> Response:
         metrics = self._connector.metrics
         metrics.unfinished.set(self._connector.unfinished)
+        metrics.waiting.clear()
+        for key, count in self._connector.waiting.items():
+            metrics.waiting.labels(key).set(count)
         for owner in self._connector.owners:
             metrics.parked.labels(owner.key).set(owner.parked)
             metrics.gate_open.labels(owner.key).set(owner.gate.closed_for_s == 0)

@@ -14,6 +14,7 @@ from typing import Final
 from connectors.delivery.absent import Absent, absent_account
 from connectors.delivery.accounts import FOR_A_PERSON, UNUSABLE, still_for
 from connectors.delivery.agency import AccountConfig, Agency, OpenAgency
+from connectors.delivery.aside import Aside
 from connectors.delivery.book import Book, Clock, Contents, Entry, recovered
 from connectors.delivery.debtors import Debtors
 from connectors.delivery.discreet import Discreet
@@ -82,6 +83,12 @@ class Partition:
         self._draining = False
         self._reads: Reader | None = None
         self._moved_at = 0.0
+        self._aside: Aside | None = None
+
+    @property
+    def waiting(self) -> Mapping[str, int]:
+        """How many deliveries of upstreams wait, by account."""
+        return {} if self._aside is None else self._aside.waiting
 
     async def run(self) -> None:
         try:
@@ -100,6 +107,8 @@ class Partition:
             book = self._book(await self._contents(), writer)
             async with asyncio.TaskGroup() as tasks:
                 tasks.create_task(book.run(), name=f"ledger of partition {self.number}")
+                self._aside = Aside(self.number, around.cluster, around.upstreams, book, tasks)
+                self._aside.begin()
                 for account in self._accounts_here():
                     self._own(account, book, tasks, stack)
                 for key in {f"{known.tenant}/{known.account}" for known in book.contents.handovers.values() if known.parked}:
@@ -229,10 +238,11 @@ class Partition:
 
     async def _hear(self, records: list[Record], book: Book, tasks: asyncio.TaskGroup, stack: AsyncExitStack) -> None:
         """Webhooks of agencies and upstreams; what else stands there was written by us, for a person to read."""
-        passed = []
+        passed, aside = [], self._aside
+        assert aside is not None
         for record in records:
             if of_upstream(record.headers):
-                tasks.create_task(self._translate(record, book))
+                tasks.create_task(aside.take(record))
                 continue
             case_id = case_named(record.value, record.headers)
             if case_id is None:
@@ -241,15 +251,6 @@ class Partition:
                 self._owner((record.key or b"").decode(), book, tasks, stack).hear(case_id, record.offset)
         if passed:
             await book.write(Entry(finished=tuple(passed)))
-
-    async def _translate(self, record: Record, book: Book) -> None:
-        """What an upstream's delivery says and that it was read are written in one transaction, so it is said once."""
-        outputs = await self._around.upstreams.outputs(record, self._waits)
-        await book.write(Entry(outputs=outputs, finished=((topics.INBOX, record.offset),)))
-
-    def _waits(self) -> None:
-        """An upstream that is away, for however long, is no sign that this process is stuck."""
-        self._moved_at = asyncio.get_running_loop().time()
 
     async def _hand_over(self, records: list[Record], book: Book, tasks: asyncio.TaskGroup, stack: AsyncExitStack) -> None:
         for record in records:

@@ -1,19 +1,16 @@
 """What upstreams have told by webhook becomes events on `billing.*`: the delivery is opened, translated, and what it names is fetched.
 
-A fetch is tried until the upstream answers or its account is mended; meanwhile the delivery stands on `agency.inbox`, read
-and not finished, and is read again after a restart. So nothing an upstream said is lost because it, or we, were away.
+What can't be translated now waits until the upstream answers or its account is mended (aside.py).
 """
 
-import asyncio
 import logging
-from collections import defaultdict
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
 from connectors.billing.upstream import Account, Fetch, NotThere, NotUnderstood, Outcome, Published, Skipped, Translate
 from connectors.delivery.agency import AccountConfig
-from connectors.delivery.errors import AccountUnusable, AgencyError, RateLimited, Unavailable
+from connectors.delivery.errors import Unavailable
 from connectors.delivery.metrics import Metrics
 from connectors.delivery.sealing import Keys, SealBroken
 from connectors.delivery.webhook import Webhook, opened
@@ -22,11 +19,7 @@ from streams.engine.protocol import Output, Record
 
 log = logging.getLogger(__name__)
 
-AT_ONCE: Final = 8
-"""Deliveries of an account translated at a time: its upstream is asked for no more than that after an outage."""
 ANSWER_S: Final = 10.0
-AGAIN_S: Final = 0.5
-AGAIN_S_MAX: Final = 60.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -52,23 +45,11 @@ class Upstreams:
         self._accounts = accounts
         self._keys = keys
         self._metrics = metrics
-        self._turns: defaultdict[str, asyncio.Semaphore] = defaultdict(lambda: asyncio.Semaphore(AT_ONCE))
-        """By account: one whose upstream hangs takes nobody else's turn."""
 
-    async def outputs(self, record: Record, waits: Callable[[], None]) -> tuple[Output, ...]:
-        """What a delivery says, once it could be translated; `waits` is called before each wait for another try."""
+    async def outputs(self, record: Record) -> tuple[Output, ...]:
+        """What a delivery says. Raises AgencyError and AccountUnusable where it may go better later."""
         key = (record.key or b"").decode(errors="replace")
-        pause_s = AGAIN_S
-        while True:
-            try:
-                async with self._turns[key]:
-                    return tuple(_output(told, record) for told in await self._translated(key, record.value or b""))
-            except (AgencyError, AccountUnusable) as error:
-                log.warning("upstream account %s: a delivery waits: %s", key, error)
-                pause_s = min(pause_s * 2, AGAIN_S_MAX)
-                waits()
-                asked_s = error.after_s if isinstance(error, RateLimited) else None
-                await asyncio.sleep(min(asked_s or pause_s, AGAIN_S_MAX))
+        return tuple(_output(told, record) for told in await self._translated(key, record.value or b""))
 
     async def _translated(self, key: str, value: bytes) -> list[Published]:
         try:

@@ -263,11 +263,11 @@ async def _started(connector: Connector, task: asyncio.Task[None], ready: bool) 
 
 
 async def idle(connector: Connector) -> None:
-    """Wait until every command is finished or parked, as the broker sees it."""
+    """Wait until every command is finished or parked, as the broker sees it, and nothing of an upstream waits."""
 
     async def at_rest() -> bool:
         status = await connector.status()
-        return not any(status["lag"].values()) and not status["unfinished"]
+        return not any(status["lag"].values()) and not status["unfinished"] and not status["waiting"]
 
     await eventually(at_rest, "the connector is idle")
 

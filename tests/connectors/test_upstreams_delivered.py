@@ -16,22 +16,19 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response
 from starlette.routing import Route
 
 from connectors.billing.registry import UPSTREAMS
-from connectors.billing.upstream import Account, Fetch, Outcome
-from connectors.delivery import accounts
-from connectors.delivery.agency import AccountConfig
-from connectors.delivery.metrics import Metrics
+from connectors.delivery import accounts, partition
+from connectors.delivery.connector import Connector
 from connectors.delivery.receiver import Receiver, ReceiverConfig
 from connectors.delivery.sealing import Key, Keys
-from connectors.delivery.upstreams import AT_ONCE, Upstream, Upstreams
-from connectors.delivery.webhook import Delivery, kept
 from connectors.web import WebServer
 from schemas import codec, topics
 from streams.engine.cluster import Connection
+from streams.engine.placing import partition_of
 from streams.engine.protocol import Record
 from tests.connectors import upstreams
-from tests.connectors.kit import Tenant, idle, need_billing, running
+from tests.connectors.kit import PARTITIONS, Tenant, idle, need_billing, running
 from tests.connectors.upstreams import GOCARDLESS_API, gocardless_body, gocardless_event, gocardless_signed, stripe_event, stripe_signed
-from tests.engine.kit import read_all
+from tests.engine.kit import eventually, read_all
 
 STRIPE_API = {
     "/v1/charges/ch_1": {"id": "ch_1", "invoice": "in_1", "metadata": {}},
@@ -48,9 +45,15 @@ class Api:
     faults: list[Response] = field(default_factory=list)
     authorizations: set[str] = field(default_factory=set)
     url: str = ""
+    hangs: asyncio.Event = field(default_factory=asyncio.Event)
+    secrets_hung: set[str] = field(default_factory=set)
+    """Whoever asks with one of these is answered with 503, and not before `hangs` is set."""
 
     async def get(self, request: Request) -> Response:
         self.authorizations.add(request.headers["authorization"])
+        if request.headers["authorization"].removeprefix("Bearer ") in self.secrets_hung:
+            await self.hangs.wait()
+            return PlainTextResponse("", 503)
         if self.faults:
             return self.faults.pop(0)
         found = self.objects.get(request.url.path)
@@ -97,32 +100,81 @@ def _types(records: list[Record]) -> list[str]:
     return sorted(codec.decode(record.topic, record.value, record.headers).type for record in records)
 
 
-async def test_an_account_whose_upstream_hangs_takes_nobody_elses_turn() -> None:
-    """As many of its deliveries hang as an account may have under way; another account's is translated meanwhile."""
-    keys, hangs = Keys((Key.of(bytes(32)),)), asyncio.Event()
+async def test_an_upstream_that_hangs_or_is_away_holds_up_nobody_else_and_loses_nothing(
+    tenant: Tenant, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More of its deliveries wait than a partition has in hand; another account of the same partition is heard meanwhile. They are taken up
+    when it is back, by another connector, too."""
+    monkeypatch.setattr(partition, "IN_HAND_MAX", 10)
+    keys, gone, count = Keys([Key.new()]), asyncio.Event(), 30
+    other = next(name for name in map(str, range(100)) if _place(tenant, name) == _place(tenant, "main"))
+    async with served(Api(STRIPE_API)) as api:
+        tenant.account = replace(tenant.account, agency="stripe", url=api.url)
+        async with receiving(tenant, keys, "stripe") as http:
+            await _configure(tenant, keys, other)
+            api.hangs, api.secrets_hung = gone, {"sk_test"}
+            async with running(tenant, accounts=(), keys=keys) as connector:
+                for number in range(count):
+                    await _post(http, "main", f"dp_{number}")
+                await eventually(lambda: _asked(api), "the upstream is asked")
+                await _post(http, other, "dp_other")
+                await eventually(lambda: _heard(tenant, {"dp_other"}), "the other account is heard")
+                gone.set()  # the hanging requests end in 503, and so does what comes after
+                await eventually(lambda: _waits(connector, f"{tenant.name}/main", count), "all of them wait")
+                await idle_but_waiting(connector)
+            assert await _disputes(tenant) == ["dp_other"]
+            api.secrets_hung.clear()
+            async with running(tenant, accounts=(), keys=keys) as connector:
+                await idle(connector)
+                assert connector.waiting == {}
+            async with running(tenant, accounts=(), keys=keys) as connector:
+                await idle(connector)
+    assert await _disputes(tenant) == sorted(["dp_other", *(f"dp_{number}" for number in range(count))])
 
-    async def translate(account: Account, body: bytes, fetch: Fetch) -> tuple[Outcome, ...]:
-        if account.account == "hanging":
-            await hangs.wait()
-        return ()
 
-    upstream = Upstream(UPSTREAMS["stripe"].verify, translate, lambda secret: {}, "/")
-    configured = {
-        f"acme/{name}": AccountConfig("acme", name, "stripe", "test", "http://127.0.0.1:1", "c", "sk_test") for name in ("hanging", "well")
-    }
-    told = Upstreams({"stripe": upstream}, configured, keys, Metrics())
+def _place(tenant: Tenant, account: str) -> int:
+    return partition_of(f"{tenant.name}/{account}".encode(), PARTITIONS)
 
-    def delivered(key: str) -> Record:
-        value = kept("stripe", key, Delivery("d", None), b"{}", keys)
-        return Record(topics.INBOX, 0, 0, 0, key.encode(), value)
 
-    waiting = [asyncio.create_task(told.outputs(delivered("acme/hanging"), lambda: None)) for _ in range(AT_ONCE + 1)]
-    try:
-        assert await asyncio.wait_for(told.outputs(delivered("acme/well"), lambda: None), 10) == ()
-        assert not any(task.done() for task in waiting)
-    finally:
-        hangs.set()
-        await asyncio.gather(*waiting)
+async def _configure(tenant: Tenant, keys: Keys, name: str) -> None:
+    """Another account of the tenant at the same upstream."""
+    account = tenant.sealed(keys).model_copy(update={"secret": None, "agency": "stripe", "account": name})
+    secrets = {accounts.CODE: f"sk_{name}", accounts.WEBHOOK: upstreams.SECRET}
+    await tenant.configure(accounts.with_secrets(account, secrets, keys), name)
+
+
+async def _post(http: httpx.AsyncClient, account: str, dispute_id: str) -> None:
+    body = stripe_event("charge.dispute.funds_withdrawn", {**DISPUTE, "id": dispute_id}, f"evt_{dispute_id}")
+
+    async def stored() -> bool:  # an account that was configured a moment ago may not be known yet
+        return (await http.post(f"/{account}", content=body, headers=stripe_signed(body, int(time.time())))).status_code == 200
+
+    await eventually(stored, f"the delivery of {dispute_id} is stored")
+
+
+async def _asked(api: Api) -> bool:
+    return bool(api.authorizations)
+
+
+async def _disputes(tenant: Tenant) -> list[str]:
+    return sorted(json.loads(record.value or b"")["data"]["chargeback_id"] for record in await _events(tenant))
+
+
+async def _heard(tenant: Tenant, dispute_ids: set[str]) -> bool:
+    return set(await _disputes(tenant)) >= dispute_ids
+
+
+async def _waits(connector: Connector, account: str, count: int) -> bool:
+    return connector.waiting.get(account) == count
+
+
+async def idle_but_waiting(connector: Connector) -> None:
+    """What waits holds nothing up: the inbox is read to its end."""
+
+    async def at_rest() -> bool:
+        return not any((await connector.status())["lag"].values())
+
+    await eventually(at_rest, "the inbox is read to its end")
 
 
 async def test_a_body_of_gocardless_becomes_events_once_though_it_comes_twice_and_its_api_fails(tenant: Tenant) -> None:
