@@ -12,13 +12,18 @@ from fastapi.responses import RedirectResponse
 from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from sqlalchemy import Engine
+from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
+from console.actions.desk import Desk, Unsent
+from console.actions.orders import NoOrder
 from console.pages import guard, listing
-from console.pages.contract import contract
+from console.pages.contract import Contract, contract
 from console.pages.formats import formats_in
+from console.pages.ordering import MAY_ORDER, NotOffered, Ordering
 from console.pages.texts import language_of, texts_in
 from console.people.directory import SESSION_MS, Directory, Refused, User
+from console.people.orders import OrderLog
 from console.views.rows import Acts
 
 log = logging.getLogger(__name__)
@@ -33,10 +38,12 @@ TEMPLATES: Final = Environment(
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """What the pages need. `persons`: whether debtors' names are in the views and may be shown."""
+    """What the pages need. `persons`: whether debtors' names are in the views and may be shown; `desk` None: nothing can be ordered."""
 
     views: Engine
     directory: Directory
+    orders: OrderLog
+    desk: Desk | None = None
     persons: bool = False
     secure_cookies: bool = False
     zone: ZoneInfo = BERLIN
@@ -52,6 +59,7 @@ class Pages:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self._ordering = None if console.desk is None else Ordering(console.desk, console.orders)
 
     def cases(self, request: Request) -> Response:
         user = self._user(request)
@@ -70,16 +78,45 @@ class Pages:
             persons=persons,
         )  # fmt: skip
 
-    def contract(self, request: Request, tenant: str, name: str) -> Response:
-        user = self._user(request)
+    async def contract(self, request: Request, tenant: str, name: str) -> Response:
+        user = await run_in_threadpool(self._user, request)
         if user is None:
             return _to_login()
-        found = contract(self._console.views, tenant, name) if user.tenant in ("", tenant) else None
+        found = await self._found(user, tenant, name)
+        counter = None if self._ordering is None else await self._ordering.counter(user, found.case)
+        return await run_in_threadpool(
+            self._drawn, request, "contract.html", user,
+            found=found, case=found.case, told=found.case.told, persons=self._console.persons, counter=counter,
+        )  # fmt: skip
+
+    async def order(self, request: Request, tenant: str, name: str) -> Response:
+        user = await run_in_threadpool(self._user, request)
+        if user is None:
+            return _to_login()
+        form = {field: value for field, value in (await request.form()).items() if isinstance(value, str)}
+        if form.get("csrf") != user.csrf or user.role not in MAY_ORDER or self._ordering is None:
+            raise HTTPException(403)
+        found = await self._found(user, tenant, name)
+        try:
+            await self._ordering.order(user, found.case, form)
+        except NotOffered:
+            return self._refused(request, user, 409, "not_offered_hint")
+        except NoOrder as error:
+            return self._refused(request, user, 400, str(error))
+        except Unsent as error:
+            log.error("an order of %s/%s was not taken: %s", tenant, name, error)
+            return self._refused(request, user, 503, "unsent_hint")
+        return RedirectResponse(f"{request.url.path}#orders", 303)
+
+    async def _found(self, user: User, tenant: str, name: str) -> Contract:
+        """Raises HTTPException where there is none that the user may see."""
+        found = await run_in_threadpool(contract, self._console.views, tenant, name) if user.tenant in ("", tenant) else None
         if found is None:
             raise HTTPException(404)
-        return self._drawn(
-            request, "contract.html", user, found=found, case=found.case, told=found.case.told, persons=self._console.persons
-        )
+        return found
+
+    def _refused(self, request: Request, user: User, status_code: int, hint: str) -> Response:
+        return self._drawn(request, "problem.html", user, status_code=status_code, key="not_ordered", hint=hint)
 
     def login_page(self, request: Request) -> Response:
         if self._user(request) is not None:
@@ -129,7 +166,7 @@ class Pages:
     def problem(self, request: Request, status_code: int) -> Response:
         """A page that says what is wrong, whatever it was."""
         key = {404: "not_found", 405: "not_found"}.get(status_code, "refused" if status_code < 500 else "defect")
-        return self._drawn(request, "problem.html", status_code=status_code, key=key)
+        return self._drawn(request, "problem.html", status_code=status_code, key=key, hint=f"{key}_hint")
 
     def _user(self, request: Request) -> User | None:
         token = request.cookies.get(self._console.cookie)
@@ -153,6 +190,7 @@ def make_app(console: Console) -> FastAPI:
     app.add_api_route("/", lambda: RedirectResponse("/cases", 303), methods=["GET"])
     app.add_api_route("/cases", pages.cases, methods=["GET"])
     app.add_api_route("/cases/{tenant}/{name:path}", pages.contract, methods=["GET"])
+    app.add_api_route("/cases/{tenant}/{name:path}", pages.order, methods=["POST"])
     app.add_api_route("/login", pages.login_page, methods=["GET"])
     app.add_api_route("/login", pages.log_in, methods=["POST"])
     app.add_api_route("/logout", pages.log_out, methods=["POST"])

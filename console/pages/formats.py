@@ -14,7 +14,8 @@ from console.pages.texts import Language
 
 
 def formats_in(language: Language, zone: ZoneInfo) -> dict[str, Callable[..., Any]]:
-    """What templates call: money(amount_minor, currency), day, moment (minute: without seconds), number."""
+    """What templates call: money(amount_minor, currency), day, moment (moment_ms: of milliseconds since 1970, minute: without
+    seconds), number."""
     locale = Locale.parse("de_DE" if language == "de" else "en_GB")
 
     def money(amount_minor: int, currency: str | None) -> str:
@@ -31,6 +32,9 @@ def formats_in(language: Language, zone: ZoneInfo) -> dict[str, Callable[..., An
         at = datetime.fromisoformat(value) if isinstance(value, str) else value
         return format_datetime(at, "medium", tzinfo=zone, locale=locale)
 
+    def moment_ms(at_ms: int) -> str:
+        return moment(datetime.fromtimestamp(at_ms / 1000, zone))
+
     def minute(value: str) -> str:
         return format_datetime(datetime.fromisoformat(value), "short", tzinfo=zone, locale=locale) if value else "–"
 
@@ -40,4 +44,5 @@ def formats_in(language: Language, zone: ZoneInfo) -> dict[str, Callable[..., An
     def number(value: int) -> str:
         return format_decimal(value, locale=locale)
 
-    return {"money": money, "day": day, "moment": moment, "minute": minute, "moment_day": moment_day, "number": number}
+    found = (money, day, moment, moment_ms, minute, moment_day, number)
+    return {each.__name__: each for each in found}

@@ -46,14 +46,14 @@ class User:
     csrf: str
 
 
-def _now_ms() -> int:
+def wall_ms() -> int:
     return time.time_ns() // 1_000_000
 
 
 class Directory:
     """The users of one database. Every call blocks. `hasher`: argon2 with its own defaults, which are slow on purpose."""
 
-    def __init__(self, engine: Engine, now_ms: Callable[[], int] = _now_ms, hasher: PasswordHasher | None = None) -> None:
+    def __init__(self, engine: Engine, now_ms: Callable[[], int] = wall_ms, hasher: PasswordHasher | None = None) -> None:
         self._engine = writing(engine)
         self._now_ms = now_ms
         self._hasher = hasher or PasswordHasher()

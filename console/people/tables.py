@@ -5,7 +5,7 @@ Of everything that opens a door only a digest is kept: whoever reads this databa
 
 from typing import Final
 
-from sqlalchemy import BigInteger, Column, ForeignKey, Index, Integer, MetaData, String, Table
+from sqlalchemy import JSON, BigInteger, Column, ForeignKey, Index, Integer, MetaData, String, Table, Text
 
 METADATA: Final = MetaData()
 
@@ -43,3 +43,20 @@ FAILED_LOGINS: Final = Table(
     Column("at_ms", BigInteger, nullable=False),
     Index("failed_logins_by_who", "who", "at_ms"),
 )
+ORDERS: Final = Table(
+    "orders",
+    METADATA,
+    Column("id", String(256), primary_key=True),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("user", String(100), nullable=False),
+    Column("tenant", String(256), nullable=False),
+    Column("contract", String(256), nullable=False),
+    Column("type", String(64), nullable=False),
+    Column("told", JSON, nullable=False),
+    Column("partition", Integer),
+    Column("offset", BigInteger),
+    Column("fate", Text),
+    Index("orders_by_contract", "tenant", "contract", "at_ms"),
+)
+"""What a person ordered, by the id of its event. `partition`, `offset`: where it stands on escalation.instructions; none: Kafka did not
+take it. `fate`: none while nothing is known of it, empty: applied, else why not."""

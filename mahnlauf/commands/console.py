@@ -1,6 +1,7 @@
 """Run the console: the web pages for the creditor's people, and the views under them."""
 
 import asyncio
+from dataclasses import replace
 from typing import Annotated
 
 import typer
@@ -9,11 +10,13 @@ from connectors.web import PortTaken, WebServer
 from console.database import DatabaseUnusable, opened
 from console.pages.app import Console, make_app
 from console.people.directory import Directory
+from console.people.orders import OrderLog
 from console.views.projector import Gone, Projector
 from console.views.store import OtherTopic, Store
 from mahnlauf import logs, topics
 from mahnlauf.connecting import connection
 from mahnlauf.failures import BadInput, CommandFailed
+from mahnlauf.ordering import OrderDesk
 from mahnlauf.running import run_until_told
 from mahnlauf.settings import load
 from mahnlauf.telling import note
@@ -36,27 +39,32 @@ def command(
     logs.configure(settings.log.level, None if settings.log.format == "auto" else settings.log.format == "json")
     where, console = connection(settings.kafka), settings.console
     try:
-        views, directory = opened(console.database), Directory(opened(console.people))
+        views, people = opened(console.database), opened(console.people)
+        directory, orders = Directory(people), OrderLog(people)
         store = Store(views)
         store.migrate()
         directory.migrate()
-        pages = Console(views, directory, console.person_data, console.secure_cookies)
-        server = WebServer(make_app(pages), console.host, console.port if port is None else port)
+        pages = Console(views, directory, orders, None, console.person_data, console.secure_cookies)
+        port = console.port if port is None else port
         projector = Projector(where, store, persons=console.person_data) if project else None
-        run_until_told(lambda told: _serve(where, server, directory, projector, told))
+        run_until_told(lambda told: _serve(where, settings.worker.app, pages, (console.host, port), projector, told))
     except (DatabaseUnusable, PortTaken) as error:
         raise BadInput(str(error)) from error
     except (Gone, OtherTopic) as error:
         raise CommandFailed(str(error)) from error
 
 
-async def _serve(where: Connection, server: WebServer, directory: Directory, projector: Projector | None, told: asyncio.Event) -> None:
+async def _serve(
+    where: Connection, group_id: str, pages: Console, address: tuple[str, int], projector: Projector | None, told: asyncio.Event
+) -> None:
     await topics.require(where)
-    await server.start()
-    try:
-        note(f"the console is at {server.url}")
-        if directory.is_empty():
-            note(f"make the first admin, once and within a day: {server.url}/welcome/{directory.invite_first()}")
-        await (projector.run(told) if projector else told.wait())
-    finally:
-        await server.stop()
+    async with OrderDesk(where, group_id) as desk:
+        server = WebServer(make_app(replace(pages, desk=desk)), *address)
+        await server.start()
+        try:
+            note(f"the console is at {server.url}")
+            if pages.directory.is_empty():
+                note(f"make the first admin, once and within a day: {server.url}/welcome/{pages.directory.invite_first()}")
+            await (projector.run(told) if projector else told.wait())
+        finally:
+            await server.stop()

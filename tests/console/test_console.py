@@ -23,6 +23,11 @@ def test_from_the_first_link_to_the_first_case(own_kafka: str, tmp_path: Path) -
             _seen(browser, httpx.URL(link[0]).join("/cases"), "/cases/acme/C-1003")
             assert browser.get(httpx.URL(link[0]).join("/cases/acme/C-1003")).status_code == 200
             assert browser.get(link[0]).status_code == 404
+            invited = run("invite", "--role", "work", "--tenant", "acme")
+            door = httpx.URL(link[0]).join(httpx.URL(invited.stdout.strip()).path)
+        with httpx.Client(follow_redirects=True, timeout=20) as browser:
+            browser.post(door, data={"name": "willi", "password": "correct horse battery"}).raise_for_status()
+            assert 'name="order"' in browser.get(httpx.URL(link[0]).join("/cases/acme/C-1003")).text, "who works is offered orders"
     finally:
         run.stop()
 

@@ -3,7 +3,8 @@
 import copy
 import html
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +13,13 @@ from argon2 import PasswordHasher
 from sqlalchemy import Engine, insert
 from starlette.testclient import TestClient
 
+from console.actions.desk import Sent, Unsent
 from console.database import opened, writing
 from console.pages.app import COOKIE, Console, make_app
 from console.pages.listing import PAGE_ROWS
 from console.pages.texts import TEXTS
 from console.people.directory import FAILED_MAX, FAILED_WITHIN_MS, SESSION_MS, Directory
+from console.people.orders import OrderLog
 from console.views.tables import CASES, DEBTORS, HISTORY, SORTABLE
 from tests.console.kit import store
 
@@ -44,18 +47,41 @@ class Clock:
         return self.now_ms
 
 
+class StandInDesk:
+    """Keeps what is handed in. `away`: Kafka does not answer; `told`: what became of orders, by offset."""
+
+    def __init__(self) -> None:
+        self.can = {"atriga": frozenset({"case.recall"})}
+        self.now = datetime(2026, 1, 21, 9, tzinfo=UTC)
+        self.events: list[Any] = []
+        self.told: dict[int, str] = {}
+        self.away = False
+
+    async def send(self, events: Sequence[Any]) -> list[Sent]:
+        if self.away:
+            raise Unsent("nobody there")
+        self.events += events
+        return [Sent(0, len(self.events) - len(events) + number) for number in range(len(events))]
+
+    async def fate(self, sent: Sent) -> str | None:
+        return self.told.get(sent.offset)
+
+
 class House:
     """A console with some cases, and browsers that look at it."""
 
     def __init__(self, folder: Path) -> None:
         self.views, _ = store(folder)
         self.clock = Clock()
-        self.directory = Directory(opened(f"sqlite:///{folder / 'people.sqlite'}"), self.clock, CHEAP)
+        people = opened(f"sqlite:///{folder / 'people.sqlite'}")
+        self.directory = Directory(people, self.clock, CHEAP)
         self.directory.migrate()
-        self.app = make_app(Console(self.views, self.directory, persons=True))
+        self.orders = OrderLog(people, self.clock)
+        self.desk = StandInDesk()
+        self.app = make_app(Console(self.views, self.directory, self.orders, self.desk, persons=True))
 
-    def user(self, name: str, tenant: str = "") -> None:
-        self.directory.join(self.directory.invite("read", tenant), name, PASSWORD)
+    def user(self, name: str, tenant: str = "", role: str = "read") -> None:
+        self.directory.join(self.directory.invite(role, tenant), name, PASSWORD)
 
     def browser(self, name: str | None = None) -> TestClient:
         """One that is logged in, if a name is given."""
@@ -230,7 +256,7 @@ def test_a_debtor_is_named_and_found_only_where_the_operator_wants_it(house: Hou
     named = house.browser("anna")
     assert "Eva Moll" in named.get("/cases?q=moll").text
     assert "Eva Moll" in named.get("/cases/acme/C-1").text
-    house.app = make_app(Console(house.views, house.directory, persons=False))
+    house.app = make_app(Console(house.views, house.directory, house.orders, persons=False))
     silent = house.browser("anna")
     for path in ("/cases", "/cases/acme/C-1"):
         assert "Eva Moll" not in silent.get(path).text

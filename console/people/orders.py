@@ -1,0 +1,69 @@
+"""Who ordered what, and when: noted before it is handed in, kept for good, touched by no rebuild of the views."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from sqlalchemy import Engine, Row, insert, select, update
+from sqlalchemy.exc import IntegrityError
+
+from console.actions.desk import Sent
+from console.database import writing
+from console.people.directory import wall_ms
+from console.people.tables import ORDERS
+
+SHOWN_MAX: Final = 20
+
+
+@dataclass(frozen=True, slots=True)
+class Order:
+    """`fate`: None while the processor has not come to it, empty if it was applied, else why it was not. `sent` None: Kafka did not take
+    it."""
+
+    id: str
+    at_ms: int
+    user: str
+    type: str
+    sent: Sent | None
+    fate: str | None
+
+
+class OrderLog:
+    """The log in the database of the users. Every call blocks."""
+
+    def __init__(self, engine: Engine, now_ms: Callable[[], int] = wall_ms) -> None:
+        self._engine = writing(engine)
+        self._now_ms = now_ms
+
+    def note(self, user: str, event: Any) -> bool:
+        """Note that somebody orders this. False if it was noted before: the form was sent twice."""
+        row = {"id": event.id, "at_ms": self._now_ms(), "user": user, "tenant": event.tenant, "contract": event.subject, "type": event.type}
+        told = event.data.model_dump(mode="json", by_alias=True, exclude_none=True)
+        try:
+            with self._engine.begin() as connection:
+                connection.execute(insert(ORDERS), {**row, "told": told})
+        except IntegrityError:
+            return False
+        return True
+
+    def note_sent(self, order_id: str, sent: Sent) -> None:
+        self._change(order_id, partition=sent.partition, offset=sent.offset)
+
+    def note_fate(self, order_id: str, fate: str) -> None:
+        """What became of it, which does not change any more."""
+        self._change(order_id, fate=fate)
+
+    def _change(self, order_id: str, **values: Any) -> None:
+        with self._engine.begin() as connection:
+            connection.execute(update(ORDERS).where(ORDERS.c.id == order_id).values(**values))
+
+    def of(self, tenant: str, contract: str) -> list[Order]:
+        """The latest orders of a contract, newest first."""
+        asked = select(ORDERS).where(ORDERS.c.tenant == tenant, ORDERS.c.contract == contract)
+        with self._engine.connect() as connection:
+            return [_order(row) for row in connection.execute(asked.order_by(ORDERS.c.at_ms.desc(), ORDERS.c.id).limit(SHOWN_MAX))]
+
+
+def _order(row: Row[Any]) -> Order:
+    sent = None if row.partition is None else Sent(row.partition, row.offset)
+    return Order(row.id, row.at_ms, row.user, row.type, sent, row.fate)
