@@ -13,7 +13,15 @@ MONITORING = "long_term_monitoring"
 
 
 def evaluate(turn: Turn) -> None:
-    """Bring the status up to date and record what changed."""
+    """Bring the status up to date and record what changed. Where a cycle ends, the terms of the next one count at once: under them
+    something may be owed again, or a plan be broken."""
+    cycle = turn.contract.cycle
+    _evaluate(turn)
+    if turn.contract.cycle != cycle:
+        _evaluate(turn)
+
+
+def _evaluate(turn: Turn) -> None:
     keep_binding(turn)
     if turn.contract.facts.plans:
         plan_notices.tell_broken(turn)

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import date, timedelta
 from decimal import Decimal
 from functools import lru_cache
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import quote
 
 from barcode import Code128
@@ -38,17 +38,26 @@ def suitable(turn: Turn, step: OfferPayment) -> tuple[PaymentOfferMethod, ...]:
 
 def _account_unusable(turn: Turn) -> bool:
     """Whether the latest chargeback or failed payment of the last 90 days says so."""
-    latest = max((one for one in _returns(turn) if turn.day - UNUSABLE_FOR <= one[0] <= turn.day), default=None)
-    return latest is not None and latest[2] in ACCOUNT_UNUSABLE
+    latest = max((one for one in _returns(turn) if turn.day - UNUSABLE_FOR <= one.day <= turn.day), default=None)
+    return latest is not None and latest.code in ACCOUNT_UNUSABLE
 
 
-def _returns(turn: Turn) -> Iterator[tuple[date, str, str]]:
-    """Day, id and reason code of what came back, or never came. A chargeback that was reversed says nothing of the account."""
+class _Return(NamedTuple):
+    """Compares as money does: by day, kind and id (section 2)."""
+
+    day: date
+    kind: str
+    id: str
+    code: str
+
+
+def _returns(turn: Turn) -> Iterator[_Return]:
+    """What came back, or never came. A chargeback that was reversed says nothing of the account."""
     facts = turn.contract.facts
     for chargeback in unreversed(facts):
-        yield chargeback.booked_on, chargeback.chargeback_id, chargeback.reason_code or ""
+        yield _Return(chargeback.booked_on, "chargeback.received", chargeback.chargeback_id, chargeback.reason_code or "")
     for failure in facts.failures:
-        yield turn.local_day(failure.time_us), failure.payment_id, failure.reason_code or ""
+        yield _Return(turn.local_day(failure.time_us), "payment.failed", failure.payment_id, failure.reason_code or "")
 
 
 def data(turn: Turn, notice: Mapping[str, Any], methods: Sequence[PaymentOfferMethod]) -> dict[str, str]:

@@ -24,7 +24,7 @@ from streams.escalation import (
 from streams.escalation.calendar import local
 from streams.escalation.evaluate import end_of_ladder, evaluate
 from streams.escalation.ladder import NextStep, Position
-from streams.escalation.state import Reminder
+from streams.escalation.state import Contract, Reminder
 from streams.escalation.statuses import CLIMBING
 from streams.escalation.turn import Refused, Turn
 
@@ -84,10 +84,15 @@ def _tell(turn: Turn, step: OfferPayment | Call | Signal, overdue: tuple[Positio
 
 def _climb(turn: Turn, step: NextStep, day: date) -> tuple[str, ...]:
     standings, raised = ladder.climbed(turn.contract, turn.view.active, step.anchor, step.number)
-    if turn.contract.stepped_on is None:
+    if _is_first(turn.contract):
         breathing_space.begin(turn, "first_step", [position.invoice_id for position in turn.view.overdue])
     turn.set(standings=standings, stepped_on=day, stepped_ever_on=day, ended_told=False, nothing_to_hand_over=False)
     return raised
+
+
+def _is_first(contract: Contract) -> bool:
+    """Whether no step was taken in the cycle, here or elsewhere. (A reminder can have moved in under a policy without steps.)"""
+    return contract.stepped_on is None and all(one.cycle != contract.cycle for one in contract.reminders)
 
 
 def _remember(turn: Turn, step: NextStep, level: int, day: date, ordinal: int, covered: tuple[str, ...]) -> None:

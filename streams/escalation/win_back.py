@@ -8,12 +8,15 @@ from streams.escalation.turn import Turn
 
 
 def await_reset_day(turn: Turn) -> None:
-    """A cycle is about to be reset. The policy it had says when the notice goes out, if it had a reminder or a case."""
+    """A cycle is about to be reset. The policy it had says when the notice goes out, if it had a reminder or a case. What an earlier cycle
+    left to be told is over: something was due in between, if only held."""
     wanted = turn.rules.policy.win_back
     contract = turn.contract
     reminded = any(one.cycle == contract.cycle and not one.skipped for one in contract.reminders)
     if wanted is not None and (reminded or contract.attempt or contract.current is not None):
         turn.set(win_back_on=turn.day + timedelta(days=wanted.days_after))
+    elif contract.win_back_on is not None:
+        turn.set(win_back_on=None)
 
 
 def cancel_if_overdue(turn: Turn) -> None:

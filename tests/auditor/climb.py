@@ -94,10 +94,11 @@ def _account_is_unusable(contract: Contract, day: date) -> bool:
     """The latest chargeback or failed payment of the last 90 days says so; one that was reversed says nothing of the account."""
     undone = reversed_chargebacks(contract.facts)
     charged = [fact.event.data for fact in contract.facts.by_time(ChargebackReceived) if fact.event.data.chargeback_id not in undone]
-    returned = [(data.booked_on, data.reason_code) for data in charged]
-    returned += [(fact.day, fact.event.data.reason_code) for fact in contract.facts.by_time(PaymentFailed)]
+    returned = [(data.booked_on, "chargeback.received", data.chargeback_id, data.reason_code or "") for data in charged]
+    failed = contract.facts.by_time(PaymentFailed)
+    returned += [(one.day, "payment.failed", one.event.data.payment_id, one.event.data.reason_code or "") for one in failed]
     recent = [one for one in returned if day - timedelta(days=UNUSABLE_DAYS) <= one[0] <= day]
-    return bool(recent) and max(recent, key=lambda one: one[0])[1] in UNUSABLE
+    return bool(recent) and max(recent)[-1] in UNUSABLE
 
 
 def _charge(contract: Contract, view: View, step: Remind, upcoming: NextStep) -> None:

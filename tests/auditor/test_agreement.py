@@ -16,6 +16,8 @@ from tests.auditor.life import Life
 SEEDS = 1_000
 SOAK_SEEDS = 20_000
 BLOCK = 100
+FOUND = (822, 1611, 3576, 4626, 5219, 10_476, 10_548, 11_259, 12_247, 13_060, 14_870, 15_523, 17_163, 17_650)
+"""Seeds that once showed a disagreement."""
 
 
 def disagreement(lines: list[Line], core: type[EscalationProcessor] = EscalationProcessor) -> Difference | None:
@@ -66,6 +68,11 @@ def test_a_disagreement_prints_the_seed_and_the_shortest_life_that_shows_it() ->
 def test_auditor_and_core_agree(block: int) -> None:
     for seed in range(block * BLOCK, (block + 1) * BLOCK):
         check(seed)
+
+
+@pytest.mark.parametrize("seed", FOUND)
+def test_what_was_found_once_is_not_found_again(seed: int) -> None:
+    check(seed)
 
 
 @pytest.mark.soak
