@@ -121,6 +121,18 @@ def test_what_is_due_on_the_day_itself_cancels_even_if_nobody_looked_before() ->
     assert won_back(one) == []
 
 
+def test_a_cycle_in_between_cancels_though_all_of_it_was_held() -> None:
+    one = reminded()
+    one.pay("P1", "2026-01-26", 10_000)
+    one.invoice("R2", at="2026-01-27", due="2026-01-29")
+    one.event("dispute.opened", "2026-01-28", dispute_id="D-1", invoice_id="R2")
+    one.days("2026-01-28", "2026-01-30")
+    assert one.status["status"] == "Held"
+    one.pay("P2", "2026-01-31", 10_000)
+    one.days("2026-02-01", "2026-03-15")
+    assert won_back(one) == []
+
+
 def test_nobody_is_won_back_who_was_never_reminded() -> None:
     one = world(win_back={"days_after": 3})
     one.invoice()

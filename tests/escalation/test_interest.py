@@ -186,6 +186,17 @@ def test_a_policy_without_interest_asks_for_none() -> None:
     assert "interest_basis" not in submit
 
 
+def test_where_a_cycle_ends_the_next_ones_policy_counts_at_once() -> None:
+    """The first asks for no interest: 1,000.00 settle all. The next one does, and interest goes first: principal is left open, and overdue."""
+    one = world(default="due_date", calendar=None)
+    one.invoice("R1", "2026-01-01", "2026-01-15", 100_000)
+    one.tick("2026-01-16")
+    one.apply_policy("2026-01-17", version=2, default="due_date", interest={"kind": "fixed", "percent": "36.5"})
+    one.pay("P1", "2026-01-25", 100_000)
+    assert one.history[-2:] == [("2026-01-25", "Clear"), ("2026-01-25", "Due")]
+    assert [one.status[name] for name in ("status", "cycle", "open_amount")] == ["Due", 2, 1_000]
+
+
 @given(st.lists(st.tuples(st.integers(0, 60), st.integers(1, 60_000)), max_size=5), st.booleans())
 def test_each_day_bears_on_what_was_open_at_its_beginning(paid: list[tuple[int, int]], backwards: bool) -> None:
     """Against a reckoning day by day; whatever the order in which the payments came."""

@@ -113,6 +113,17 @@ def test_no_bank_link_for_somebody_without_a_bank_account(code: str) -> None:
     assert offers(one)[0]["methods"] == ["barcode"]
 
 
+def test_of_one_day_the_return_that_comes_last_by_kind_and_id_counts() -> None:
+    """As money does (section 2), whatever the order in which they arrive."""
+    one = offering()
+    one.invoice()
+    one.pay("P1", "2026-01-10", 100)
+    one.event("payment.failed", "2026-01-15", payment_id="A-1", reason_code="MS03")
+    returned(one, code="AC04", on="2026-01-15", chargeback_id="Z-9")
+    one.days("2026-01-19", "2026-01-28")
+    assert offers(one)[0]["methods"] == ["link", "qr", "barcode"]
+
+
 def test_the_latest_return_counts_and_not_one_that_was_reversed() -> None:
     one = offering()
     one.invoice()
