@@ -187,7 +187,7 @@ def test_a_policy_without_interest_asks_for_none() -> None:
 
 
 def test_where_a_cycle_ends_the_next_ones_policy_counts_at_once() -> None:
-    """The first asks for no interest: 1,000.00 settle all. The next one does, and interest goes first: principal is left open, and overdue."""
+    """The first asks for no interest: 1,000.00 settle all. The next one does, and interest goes first: principal is left, and overdue."""
     one = world(default="due_date", calendar=None)
     one.invoice("R1", "2026-01-01", "2026-01-15", 100_000)
     one.tick("2026-01-16")
