@@ -5,16 +5,20 @@ it will be done: that is the processor's, and what it refuses it says why.
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final, NamedTuple
+from uuid import uuid5
 
 from pydantic import TypeAdapter, ValidationError
 
 from schemas.fields import HOLD_KINDS
+from schemas.ids import NAMESPACE
 from schemas.instructions import InstructionEvent
 
 SOURCE: Final = "/mahnlauf/console"
 OPEN: Final = frozenset({"ToBePassed", "Passed", "Accepted", "FirstDunningPhase", "SecondDunningPhase", "DebtCollection"})
 """Statuses in which an agency works on the claim."""
 CLIMBS: Final = frozenset({"Due", "Reminded", "Held"})
+FOR_MANY: Final = ("step.approved", "handover.ordered", "handover.recalled", "case.refresh_ordered")
+"""What can be ordered of many contracts at once."""
 MONITOR: Final = "case.monitor"
 RECALL: Final = "case.recall"
 KINDS: Final = tuple(kind for kind in HOLD_KINDS if kind not in ("payment_plan", "payment_in_transit"))
@@ -77,7 +81,8 @@ def event_of(offer: Offer, fields: Mapping[str, str], *, by: str, tenant: str, c
         raise NoOrder(f"kind: must be one of {', '.join(KINDS)}")
     asked = {name: text for name in offer.asks if (text := fields.get(name, "").strip())}
     fixed = {name: value for name, value in offer.fixed.items() if name != "kind"}
-    told = {"type": offer.type, "id": f"console/{nonce}/{offer.type}", "source": SOURCE, "time": now, "subject": contract, "tenant": tenant}
+    order_id = f"console/{uuid5(NAMESPACE, f'{nonce}/{offer.key}/{tenant}/{contract}')}"
+    told = {"type": offer.type, "id": order_id, "source": SOURCE, "time": now, "subject": contract, "tenant": tenant}
     try:
         return _EVENTS.validate_python({**told, "data": {**fixed, **asked, "by": by}}, strict=False)
     except ValidationError as error:

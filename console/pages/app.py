@@ -1,14 +1,15 @@
 """The web application: pages drawn on the server, over the views and the directory of users. Nothing here writes to a view."""
 
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any, Final
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI, Form, Request, Response
-from fastapi.responses import RedirectResponse
+from fastapi.responses import RedirectResponse, StreamingResponse
 from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from sqlalchemy import Engine
@@ -16,11 +17,11 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from console.actions.desk import Desk, Unsent
-from console.actions.orders import NoOrder
-from console.pages import guard, listing
+from console.actions.orders import FOR_MANY, NoOrder
+from console.pages import exported, guard, listing
 from console.pages.contract import Contract, contract
 from console.pages.formats import formats_in
-from console.pages.ordering import MAY_ORDER, NotOffered, Ordering
+from console.pages.ordering import MAY_ORDER, NotOffered, Ordering, new_nonce
 from console.pages.texts import language_of, texts_in
 from console.people.directory import SESSION_MS, Directory, Refused, User
 from console.people.orders import OrderLog
@@ -76,7 +77,38 @@ class Pages:
             statuses=listing.STATUSES,
             acts=[int(each) for each in sorted(Acts, reverse=True)],
             persons=persons,
+            many=FOR_MANY if self._ordering is not None and user.role in MAY_ORDER else (),
+            nonce=new_nonce(),
+            done=_counts(request.query_params),
         )  # fmt: skip
+
+    def cases_csv(self, request: Request) -> Response:
+        user = self._user(request)
+        if user is None:
+            return _to_login()
+        wanted = listing.Wanted.of(request.query_params)
+        rows = exported.lines(self._console.views, wanted, user.tenant, persons=self._console.persons)
+        return StreamingResponse(
+            rows, media_type="text/csv; charset=utf-8", headers={"content-disposition": 'attachment; filename="cases.csv"'}
+        )
+
+    async def order_many(self, request: Request) -> Response:
+        user = await run_in_threadpool(self._user, request)
+        if user is None:
+            return _to_login()
+        form = await request.form()
+        if form.get("csrf") != user.csrf or user.role not in MAY_ORDER or self._ordering is None:
+            raise HTTPException(403)
+        keys = [tuple(each.split("/", 1)) for each in form.getlist("case")[: listing.PAGE_ROWS] if isinstance(each, str) and "/" in each]
+        found = await run_in_threadpool(listing.cases, self._console.views, keys, user.tenant)
+        try:
+            ordered, passed_over = await self._ordering.order_many(user, found, str(form.get("order", "")), str(form.get("nonce", "")))
+        except NotOffered:
+            return self._refused(request, user, 409, "not_offered_hint")
+        except Unsent as error:
+            log.error("orders of %d contracts were not taken: %s", len(found), error)
+            return self._refused(request, user, 503, "unsent_hint")
+        return RedirectResponse(f"/cases?{urlencode({'ordered': ordered, 'passed_over': passed_over})}", 303)
 
     async def contract(self, request: Request, tenant: str, name: str) -> Response:
         user = await run_in_threadpool(self._user, request)
@@ -179,6 +211,12 @@ class Pages:
         return Response(text, status_code, media_type="text/html; charset=utf-8")
 
 
+def _counts(query: Mapping[str, str]) -> tuple[int, int] | None:
+    """Of how many contracts something was just ordered, and of how many it could not be."""
+    told = [query.get(name, "") for name in ("ordered", "passed_over")]
+    return (int(told[0]), int(told[1])) if all(each.isdecimal() and len(each) < 5 for each in told) else None
+
+
 def _to_login() -> Response:
     return RedirectResponse("/login", 303)
 
@@ -189,6 +227,8 @@ def make_app(console: Console) -> FastAPI:
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     app.add_api_route("/", lambda: RedirectResponse("/cases", 303), methods=["GET"])
     app.add_api_route("/cases", pages.cases, methods=["GET"])
+    app.add_api_route("/cases", pages.order_many, methods=["POST"])
+    app.add_api_route("/cases.csv", pages.cases_csv, methods=["GET"])
     app.add_api_route("/cases/{tenant}/{name:path}", pages.contract, methods=["GET"])
     app.add_api_route("/cases/{tenant}/{name:path}", pages.order, methods=["POST"])
     app.add_api_route("/login", pages.login_page, methods=["GET"])

@@ -17,8 +17,8 @@ HEADERS: Final = {
     "permissions-policy": "camera=(), geolocation=(), microphone=()",
 }
 SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS"})
-FORM_MAX_BYTES: Final = 64 * 1024
-"""Our longest form is a name and a password."""
+FORM_MAX_BYTES: Final = 128 * 1024
+"""Our longest form is a page of selected contracts."""
 
 
 def from_elsewhere(request: Request) -> bool:

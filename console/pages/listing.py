@@ -6,12 +6,12 @@ Paging is by key (the sorted column's value, tenant, contract), not by number: p
 import base64
 import binascii
 import json
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final, get_args
 from urllib.parse import urlencode
 
-from sqlalchemy import ColumnElement, Engine, Row, and_, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Engine, Row, Select, and_, func, literal, or_, select, tuple_
 
 from console.views.rows import Acts
 from console.views.tables import CASES, DEBTORS, SORTABLE
@@ -53,6 +53,11 @@ class Wanted:
         query = {name: value for name, value in told.items() if value and (name, value) != ("sort", DEFAULT_SORT)}
         return "/cases?" + urlencode(query) if query else "/cases"
 
+    @property
+    def csv_url(self) -> str:
+        """Where the same is a file."""
+        return self.url().replace("/cases", "/cases.csv", 1)
+
     def sorted_by(self, column: str) -> str:
         """The URL that sorts by this column; again, the other way round."""
         return self.url(sort=f"-{column}" if self.sort == column else column)
@@ -79,10 +84,7 @@ def page(engine: Engine, wanted: Wanted, tenant: str, *, persons: bool) -> Page:
     descending, backwards = wanted.sort.startswith("-"), bool(wanted.before)
     place = _place(wanted.before or wanted.after, column)
     order = tuple(dict.fromkeys((CASES.c.tenant, column, CASES.c.contract) if tenant else (column, CASES.c.tenant, CASES.c.contract)))
-    asked = select(CASES, (DEBTORS.c.name if persons else literal("")).label("debtor"))
-    if persons:
-        asked = asked.join(DEBTORS, and_(DEBTORS.c.tenant == CASES.c.tenant, DEBTORS.c.contract == CASES.c.contract), isouter=True)
-    asked = asked.where(*_filters(wanted, tenant, persons=persons))
+    asked = _asked(wanted, tenant, persons=persons)
     if place is not None:
         given = tuple_(*(place[part.name] for part in order))
         asked = asked.where(tuple_(*order) < given if descending != backwards else tuple_(*order) > given)
@@ -95,6 +97,20 @@ def page(engine: Engine, wanted: Wanted, tenant: str, *, persons: bool) -> Page:
     has_before = more if backwards else place is not None
     has_after = more or backwards
     return Page(rows, _told(rows[0], column) if rows and has_before else "", _told(rows[-1], column) if rows and has_after else "")
+
+
+def filtered(wanted: Wanted, tenant: str, *, persons: bool) -> Select[Any]:
+    """All rows that a URL asks for, in its order, without pages."""
+    column, descending = CASES.c[wanted.sort.removeprefix("-")], wanted.sort.startswith("-")
+    order = (column, CASES.c.tenant, CASES.c.contract)
+    return _asked(wanted, tenant, persons=persons).order_by(*(part.desc() if descending else part.asc() for part in order))
+
+
+def _asked(wanted: Wanted, tenant: str, *, persons: bool) -> Select[Any]:
+    asked = select(CASES, (func.coalesce(DEBTORS.c.name, "") if persons else literal("")).label("debtor"))
+    if persons:
+        asked = asked.join(DEBTORS, and_(DEBTORS.c.tenant == CASES.c.tenant, DEBTORS.c.contract == CASES.c.contract), isouter=True)
+    return asked.where(*_filters(wanted, tenant, persons=persons))
 
 
 def _filters(wanted: Wanted, tenant: str, *, persons: bool) -> list[ColumnElement[bool]]:
@@ -141,3 +157,10 @@ def agencies(engine: Engine, tenant: str) -> list[str]:
     asked = select(CASES.c.agency).distinct().where(CASES.c.agency != "").order_by(CASES.c.agency)
     with engine.connect() as connection:
         return list(connection.execute(asked.where(CASES.c.tenant == tenant) if tenant else asked).scalars())
+
+
+def cases(engine: Engine, keys: Sequence[tuple[str, ...]], tenant: str) -> list[Row[Any]]:
+    """These of (tenant, contract) that there are and that `tenant` (empty: all) may see."""
+    asked = select(CASES).where(tuple_(CASES.c.tenant, CASES.c.contract).in_(keys)).order_by(CASES.c.tenant, CASES.c.contract)
+    with engine.connect() as connection:
+        return list(connection.execute(asked.where(CASES.c.tenant == tenant) if tenant else asked))

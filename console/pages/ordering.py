@@ -2,7 +2,7 @@
 
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
 
@@ -10,12 +10,17 @@ from sqlalchemy import Row
 from starlette.concurrency import run_in_threadpool
 
 from console.actions.desk import Desk
-from console.actions.orders import KINDS, Offer, event_of, offers
+from console.actions.orders import FOR_MANY, KINDS, Offer, event_of, offers
 from console.people.directory import User
 from console.people.orders import Order, OrderLog
 
 MAY_ORDER: Final = frozenset({"work", "admin"})
 _NONCE: Final = re.compile(r"[0-9a-f]{32}")
+
+
+def new_nonce() -> str:
+    """For one showing of a form."""
+    return secrets.token_hex(16)
 
 
 class NotOffered(Exception):
@@ -39,7 +44,7 @@ class Ordering:
 
     async def counter(self, user: User, case: Row[Any]) -> Counter:
         """For the page of a case."""
-        nonce = secrets.token_hex(16)
+        nonce = new_nonce()
         offered = self._offers(case, nonce) if user.role in MAY_ORDER else []
         orders = await run_in_threadpool(self._log.of, case.tenant, case.contract)
         return Counter(offered, nonce, [await self._with_fate(order) for order in orders])
@@ -65,6 +70,23 @@ class Ordering:
         if offer is None:
             raise NotOffered
         event = event_of(offer, form, by=user.name, tenant=case.tenant, contract=case.contract, nonce=nonce, now=self._desk.now)
-        if await run_in_threadpool(self._log.note, user.name, event):
-            [sent] = await self._desk.send([event])
-            await run_in_threadpool(self._log.note_sent, event.id, sent)
+        await self._hand_in(user, [event])
+
+    async def order_many(self, user: User, cases: Sequence[Row[Any]], order_type: str, nonce: str) -> tuple[int, int]:
+        """Hand in the same for each of these contracts. Returns for how many, and for how many it can't be. Raises NotOffered, Unsent."""
+        if not _NONCE.fullmatch(nonce) or order_type not in FOR_MANY:
+            raise NotOffered
+        events = []
+        for case in cases:
+            offer = next((offer for offer in self._offers(case, nonce) if offer.type == order_type), None)
+            if offer is not None:
+                whose: dict[str, Any] = {"by": user.name, "tenant": case.tenant, "contract": case.contract}
+                events.append(event_of(offer, {}, **whose, nonce=nonce, now=self._desk.now))
+        await self._hand_in(user, events)
+        return len(events), len(cases) - len(events)
+
+    async def _hand_in(self, user: User, events: Sequence[Any]) -> None:
+        new = [event for event in events if await run_in_threadpool(self._log.note, user.name, event)]
+        if new:
+            for event, sent in zip(new, await self._desk.send(new), strict=True):
+                await run_in_threadpool(self._log.note_sent, event.id, sent)

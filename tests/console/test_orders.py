@@ -1,5 +1,7 @@
 """What a person orders on the page of a contract: what is offered to whom, what becomes of it, and that it is one event."""
 
+import csv
+import io
 import re
 from collections.abc import Iterator
 from datetime import date
@@ -157,6 +159,44 @@ def _told(house: House) -> dict[str, Any]:
     with house.views.connect() as connection:
         told: dict[str, Any] = connection.execute(CASES.select()).one().told
     return told
+
+
+def test_the_same_is_ordered_for_many_and_what_cant_be_is_counted(house: House) -> None:
+    """One that is in a case, one of another tenant and one that is none are not among them."""
+    browser = house.browser("anna")
+    add(house.views, "acme", "C-2", status="Accepted", agency="atriga")
+    add(house.views, "acme", "a/b", waiting_for=["approval"])
+    form = filled(browser, "/cases") | {"order": "handover.ordered"}
+    cases = ["acme/C-1", "acme/C-2", "acme/a/b", "acme/none", "junk"]
+    for _ in range(2):
+        answer = browser.post("/cases", data={**form, "case": cases})
+        assert (answer.status_code, answer.headers["location"]) == (303, "/cases?ordered=2&passed_over=1")
+    assert [(event.subject, event.type) for event in house.desk.events] == [("C-1", "handover.ordered"), ("a/b", "handover.ordered")]
+    assert len({event.id for event in house.desk.events}) == 2
+    assert "Ordered for 2" in browser.get("/cases?ordered=2&passed_over=1").text
+    assert "Ordered for" not in browser.get("/cases?ordered=x&passed_over=1").text
+    otto = house.browser("otto")
+    add(house.views, "other", "C-7")
+    strangers = otto.post("/cases", data={**filled(otto, "/cases"), "order": "handover.ordered", "case": cases})
+    assert strangers.headers["location"] == "/cases?ordered=0&passed_over=0"
+    for wrong in ({"order": "hold.placed"}, {"nonce": "1"}):
+        assert browser.post("/cases", data={**form, **wrong, "case": cases}).status_code == 409
+    assert browser.post("/cases", data={**form, "csrf": "x", "case": cases}).status_code == 403
+    assert 'name="case"' not in house.browser("rita").get("/cases").text
+    assert len(house.desk.events) == 2
+
+
+def test_the_table_as_a_file_holds_what_the_filter_finds_and_no_formula(house: House) -> None:
+    add(house.views, "acme", "=cmd|' /C calc'!A0")
+    add(house.views, "other", "C-9")
+    add(house.views, "acme", "C-2", status="Accepted")
+    anna = house.browser("anna").get("/cases.csv?status=Reminded&sort=contract")
+    assert anna.headers["content-type"] == "text/csv; charset=utf-8"
+    rows = list(csv.DictReader(io.StringIO(anna.text)))
+    assert [row["contract"] for row in rows] == ["'=cmd|' /C calc'!A0", "C-1", "C-9"]
+    assert (rows[1]["open_amount"], rows[1]["currency"]) == ("1234.56", "EUR")
+    assert [row["contract"] for row in csv.DictReader(io.StringIO(house.browser("otto").get("/cases.csv").text))] == ["C-9"]
+    assert house.browser().get("/cases.csv").headers["location"] == "/login"
 
 
 async def test_an_order_goes_through_kafka_and_the_rules_and_is_seen_on_the_page(own_kafka: str, tmp_path: Path) -> None:

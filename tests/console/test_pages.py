@@ -16,6 +16,7 @@ from starlette.testclient import TestClient
 from console.actions.desk import Sent, Unsent
 from console.database import opened, writing
 from console.pages.app import COOKIE, Console, make_app
+from console.pages.guard import FORM_MAX_BYTES
 from console.pages.listing import PAGE_ROWS
 from console.pages.texts import TEXTS
 from console.people.directory import FAILED_MAX, FAILED_WITHIN_MS, SESSION_MS, Directory
@@ -169,7 +170,7 @@ def test_a_form_of_another_site_is_refused(house: House, headers: dict[str, str]
 
 
 def test_a_form_that_is_too_large_is_refused(house: House) -> None:
-    assert house.browser().post("/login", data={"name": "x" * 70_000}).status_code == 413
+    assert house.browser().post("/login", data={"name": "x" * (FORM_MAX_BYTES + 1)}).status_code == 413
 
 
 def test_nobody_sees_another_tenant(house: House) -> None:
