@@ -27,12 +27,14 @@ def command(
         typer.Option(help="Events of your own (JSONL, as publish reads them) instead of 500 generated stories.", metavar="FILE"),
     ] = None,
     broker: Annotated[Kind, typer.Option(help="Where its Kafka comes from.")] = "auto",
+    keep: Annotated[bool, typer.Option("--keep", help="Let everything run on until Ctrl-C, the console's pages too.")] = False,
 ) -> None:
     """Run the whole chain on a Kafka of its own, let days pass, and have it audited.
 
-    Broker, topics, worker, connector and an agency's sandbox start in a folder of their own; cases are published and simulated days pass as
-    fast as the chain keeps up. It ends with a summary, the path of one contract and the audit's verdict, and leaves nothing running. Exit
-    code 1 if anything is lost, doubled or different, or the chain has not done what it must.
+    Broker, topics, worker, connector, an agency's sandbox and the console start in a folder of their own; cases are published and simulated
+    days pass as fast as the chain keeps up. A link is told under which the cases can be watched. It ends with a summary, the path of one
+    contract and the audit's verdict, and leaves nothing running. Exit code 1 if anything is lost, doubled or different, or the chain has
+    not done what it must.
     """
     began = time.monotonic()
     kind = choose(broker)
@@ -43,7 +45,7 @@ def command(
             note(f"{told.described:,} contracts have no debtor in the file; the demo invented one for each")
         say(described(kind))
         with temporary(folder / "kafka", kind) as bootstrap:
-            outcome = run(demo(bootstrap, told, folder, complete=cases is None))
+            outcome = run(demo(bootstrap, told, folder, complete=cases is None, keep=keep))
     except BaseException:
         _leave(folder)
         raise

@@ -5,6 +5,7 @@ Each is this very program with settings of its own in the demo's folder, so noth
 
 import asyncio
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -24,6 +25,7 @@ STOP_WITHIN_S: Final = 10.0
 APP: Final = "demo"
 CODE_VARIABLE: Final = "DEMO_AGENCY_CODE"
 LOG_LINES_TOLD: Final = 5
+_DOOR: Final = re.compile(r"http://\S+/welcome/\S+")
 
 
 class ChainBroken(CommandFailed):
@@ -57,6 +59,16 @@ class Process:
                 raise ChainBroken(f"the {self.name} was not ready within {READY_WITHIN_S:.0f} s; its log: {self.log}")
             await asyncio.sleep(0.05)
 
+    async def said(self, pattern: re.Pattern[str]) -> str:
+        """What of its log fits, once it is there. Raises ChainBroken."""
+        deadline = asyncio.get_running_loop().time() + READY_WITHIN_S
+        while (found := pattern.search(self.log.read_text(errors="replace"))) is None:
+            self.check()
+            if asyncio.get_running_loop().time() > deadline:
+                raise ChainBroken(f"the {self.name} did not say {pattern.pattern} within {READY_WITHIN_S:.0f} s; its log: {self.log}")
+            await asyncio.sleep(0.05)
+        return found[0]
+
     def check(self) -> None:
         """Raises ChainBroken if it has ended."""
         if self._process.poll() is not None:
@@ -84,11 +96,11 @@ class Process:
 
 
 class Chain:
-    """Worker, connector and sandbox, ready."""
+    """Worker, connector, sandbox and console, ready. `door`: the one-time link that makes the console's first admin."""
 
-    def __init__(self, worker: Process, connector: Process, sandbox: Process) -> None:
-        self.worker, self.connector, self.sandbox = worker, connector, sandbox
-        self.processes = (worker, connector, sandbox)
+    def __init__(self, worker: Process, connector: Process, sandbox: Process, console: Process, door: str) -> None:
+        self.worker, self.connector, self.sandbox, self.console, self.door = worker, connector, sandbox, console, door
+        self.processes = (worker, connector, sandbox, console)
 
     def check(self) -> None:
         """Raises ChainBroken if one of them has ended."""
@@ -107,11 +119,12 @@ async def running(folder: Path, bootstrap: str, tenants: list[str], http: httpx.
             ("sandbox", ["sandbox", "--port", str(ports["sandbox"])], "/clock"),
             ("worker", ["worker", "--clock", "none"], "/readyz"),
             ("connector", ["connector"], "/readyz"),
+            ("console", ["console", "--port", str(ports["console"])], "/login"),
         ):
             started.append(Process(name, words, folder, f"http://{LOOPBACK}:{ports[name]}", ready))
         await asyncio.gather(*(process.become_ready(http) for process in started))
-        sandbox, worker, connector = started
-        yield Chain(worker, connector, sandbox)
+        sandbox, worker, connector, console = started
+        yield Chain(worker, connector, sandbox, console, await console.said(_DOOR))
     finally:
         for process in started:
             process.ask_to_stop()
@@ -120,7 +133,7 @@ async def running(folder: Path, bootstrap: str, tenants: list[str], http: httpx.
 
 def _ports() -> dict[str, int]:
     ports: dict[str, int] = {}
-    for name in ("worker", "connector", "sandbox"):
+    for name in ("worker", "connector", "sandbox", "console"):
         while (port := choose_port(None)) in ports.values():
             pass
         ports[name] = port
@@ -140,6 +153,9 @@ port = {ports["worker"]}
 [connector]
 sandbox_url = "http://{LOOPBACK}:{ports["sandbox"]}"
 port = {ports["connector"]}
+
+[console]
+person_data = true
 
 [log]
 level = "info"

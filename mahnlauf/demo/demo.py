@@ -1,5 +1,8 @@
 """The demo itself: make the cluster, let the days pass, tell what happened, and have it audited."""
 
+import asyncio
+import contextlib
+import signal
 import time
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
@@ -32,6 +35,8 @@ PARTITIONS: Final = 4
 NOON: Final = time_of_day(12)
 HISTORY_LINES: Final = 60
 ANSWER_WITHIN_S: Final = 30.0
+LOOK_AGAIN_S: Final = 1.0
+"""Between two looks whether all processes still run."""
 
 
 @dataclass(slots=True)
@@ -46,20 +51,43 @@ class Outcome:
         return self.audit.clean and not self.missing
 
 
-async def demo(bootstrap: str, cases: Cases, folder: Path, *, complete: bool) -> Outcome:
-    """Run it over an empty Kafka. `complete`: the cases are such that everything must happen. Raises CommandFailed, EngineError."""
+async def demo(bootstrap: str, cases: Cases, folder: Path, *, complete: bool, keep: bool) -> Outcome:
+    """Run it over an empty Kafka. `complete`: the cases are such that everything must happen. `keep`: let everything run on until Ctrl-C.
+
+    Raises CommandFailed, EngineError.
+    """
     connection = Connection(bootstrap)
     await _prepare(connection, cases, folder)
     async with httpx.AsyncClient(timeout=ANSWER_WITHIN_S, trust_env=False) as http:
-        say("starting worker, connector and the agency's sandbox")
+        say("starting worker, connector, the agency's sandbox and the console")
         async with running(folder, bootstrap, cases.tenants, http) as chain, watching(connection) as watch:
+            say(f"look at it while it runs: {chain.door}")
             await _direct(http, chain, cases)
             await _days(connection, chain, http, cases, watch)
             await watch.caught_up()
-    seen = watch.seen
+            if keep:
+                outcome = await _told(connection, cases, watch.seen, complete=complete)
+                await _stay(chain)
+                return outcome
+    return await _told(connection, cases, watch.seen, complete=complete)
+
+
+async def _told(connection: Connection, cases: Cases, seen: Seen, *, complete: bool) -> Outcome:
     _summarize(seen)
     await _path(connection, cases.exemplar or max(seen.history, key=lambda key: (seen.history[key], key), default=None))
     return Outcome(await _audit(connection), _missing(seen) if complete else _missing_of_any(seen))
+
+
+async def _stay(chain: Chain) -> None:
+    """Until Ctrl-C. Raises ChainBroken if a process ends before."""
+    told = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        asyncio.get_running_loop().add_signal_handler(number, told.set)
+    say(f"everything stays up until Ctrl-C; the console is at {chain.console.url}")
+    while not told.is_set():
+        chain.check()
+        with contextlib.suppress(TimeoutError):
+            await asyncio.wait_for(told.wait(), LOOK_AGAIN_S)
 
 
 async def _prepare(connection: Connection, cases: Cases, folder: Path) -> None:

@@ -2,6 +2,7 @@
 
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -10,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+import httpx
 import pytest
 
 from mahnlauf.stories import cases, lines
@@ -82,8 +84,11 @@ def test_cases_of_a_file_go_all_the_way(tmp_path: Path) -> None:
     events = tmp_path / "events.jsonl"
     kept = [line for line in lines(told) if json.loads(line)["value"]["type"] == "invoice.issued"]
     events.write_bytes(b"".join(kept))
-    with _demo(tmp_path, "--cases", str(events)) as process:
-        said = _said(process, "the demo took")
+    with _demo(tmp_path, "--cases", str(events), "--keep") as process:
+        said = _said(process, "until Ctrl-C")
+        _look(said, {case.contract for case in told})
+        process.send_signal(signal.SIGINT)
+        said += _said(process, "the demo took")
         assert process.wait(60) == 0
     assert "2 contracts have no debtor in the file" in said
     assert "audit: 0 lost, 0 doubled, 0 different" in said
@@ -91,6 +96,18 @@ def test_cases_of_a_file_go_all_the_way(tmp_path: Path) -> None:
     assert "2 case.passed" in said
     assert _gone(tmp_path)
     assert list(tmp_path.iterdir()) == [events]
+
+
+def _look(said: str, contracts: set[str]) -> None:
+    """The link that was told lets one in, who sees the cases."""
+    door = re.search(r"http://\S+/welcome/\S+", said)
+    assert door is not None
+    with httpx.Client(follow_redirects=True, timeout=20) as browser:
+        browser.post(door[0], data={"name": "anna", "password": "correct horse battery"}).raise_for_status()
+        deadline = time.monotonic() + GONE_WITHIN_S
+        while not all(contract in browser.get(httpx.URL(door[0]).join("/cases")).text for contract in contracts):
+            assert time.monotonic() < deadline, "the cases are not on the page"
+            time.sleep(0.1)  # between two looks
 
 
 @pytest.mark.timeout(300)
