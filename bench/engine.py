@@ -9,16 +9,15 @@ import asyncio
 import contextlib
 import json
 import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any, Final
 
-from rich.console import Console
 from rich.table import Table
 
 from bench import layout, workload
+from bench.contestant import Figures, command, console, figures_of
 from mahnlauf import topics
 from mahnlauf.broker.temporary import choose, temporary
 from streams.engine.cluster import Connection
@@ -29,10 +28,6 @@ CONTRACTS: Final = 200_000
 BEHIND: Final = 100_000
 LATENCY_RATE: Final = 200
 LATENCY_EVENTS: Final = 4_000
-_TIMEOUT_S: Final = 1_800
-_console = Console()
-
-Figures = dict[str, Any]
 
 
 def main() -> None:
@@ -77,7 +72,7 @@ class Benchmark:
     async def _prepare(self) -> None:
         await topics.create(Connection(self._bootstrap), layout.PARTITIONS)
         await layout.create(self._bootstrap, ["counter", "wide", "behind"])
-        _console.print(f"writing {2 * self._events:,} events")
+        console.print(f"writing {2 * self._events:,} events")
         await self._publish_counted(self._events)
         await workload.publish(self._bootstrap, workload.lives(self._events, self._contracts), layout.PARTITIONS)
 
@@ -102,23 +97,12 @@ class Benchmark:
             return self._contestant("latency", rate=LATENCY_RATE, events=LATENCY_EVENTS)
 
     def _contestant(self, name: str, **asked: Any) -> Figures:
-        _console.print(f"{name} {json.dumps(asked)}", style="dim")
-        command = _command(name, {"bootstrap": self._bootstrap, **asked})
-        done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
-        if done.returncode != 0:
-            raise SystemExit(f"{name} failed:\n{done.stderr[-4000:]}")
-        figures: Figures = json.loads(done.stdout.splitlines()[-1])
-        _console.print(figures)
-        return figures
-
-
-def _command(name: str, asked: Figures) -> list[str]:
-    return [sys.executable, "-m", f"bench.contestants.{name}", json.dumps(asked)]
+        return figures_of(name, bootstrap=self._bootstrap, **asked)
 
 
 @contextlib.contextmanager
 def _running(name: str, asked: Figures) -> Iterator[None]:
-    process = subprocess.Popen(_command(name, asked), stderr=subprocess.DEVNULL)
+    process = subprocess.Popen(command(name, asked), stderr=subprocess.DEVNULL)
     try:
         yield
     finally:
@@ -150,16 +134,16 @@ def _show(figures: Figures) -> None:
         if isinstance(row, dict) and "cpu_s" in row:
             rates = row["events"] / row["wall_s"], row["events"] / row["cpu_s"]
             table.add_row(name, *(f"{rate:,.0f}" for rate in rates), f"{_cpu_us(row):.1f}", f"{row['memory_mib']:.0f}")
-    _console.print(table)
+    console.print(table)
     for name, row in figures.items():
         if isinstance(row, dict) and "records" in row:
             rate, rate_cpu = (row["records"] / max(row[seconds], 1e-3) for seconds in ("recovery_s", "recovery_cpu_s"))
             taken = f"{row['recovery_s']:.2f} s ({row['recovery_cpu_s']:.2f} s of CPU)"
-            _console.print(f"{name}: {row['records']:,} records in {taken}, {rate:,.0f} a second ({rate_cpu:,.0f} a second of CPU)")
+            console.print(f"{name}: {row['records']:,} records in {taken}, {rate:,.0f} a second ({rate_cpu:,.0f} a second of CPU)")
     latency = figures["latency"]
-    _console.print(f"latency at {LATENCY_RATE} events/s: p50 {latency['p50_ms']:.0f} ms, p99 {latency['p99_ms']:.0f} ms")
+    console.print(f"latency at {LATENCY_RATE} events/s: p50 {latency['p50_ms']:.0f} ms, p99 {latency['p99_ms']:.0f} ms")
     for name, ratio in figures["ratios"].items():
-        _console.print(f"{name}: {ratio:.2f}")
+        console.print(f"{name}: {ratio:.2f}")
 
 
 if __name__ == "__main__":

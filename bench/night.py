@@ -9,18 +9,16 @@ import argparse
 import asyncio
 import json
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from datetime import UTC, date, datetime, time, timedelta
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
-from rich.console import Console
 from rich.table import Table
 
 from bench import layout, workload
+from bench.contestant import Figures, console, figures_of
 from mahnlauf import topics
 from mahnlauf.broker.temporary import choose, temporary
 from schemas import topics as names
@@ -33,10 +31,6 @@ ISSUED: Final = date(2025, 2, 3)
 NIGHT: Final = datetime(2025, 3, 3, 12, tzinfo=UTC)
 """A Monday, five days after the fifth of the contracts fell due: the policy's first reminder."""
 TARGET_S: Final = {"night_s": 60.0, "cold_s": 60.0, "warm_s": 5.0}
-_TIMEOUT_S: Final = 1_800
-_console = Console()
-
-Figures = dict[str, Any]
 
 
 def main() -> None:
@@ -54,11 +48,11 @@ def _one(contracts: int) -> Figures:
     with tempfile.TemporaryDirectory(prefix="mahnlauf-night-") as folder, temporary(Path(folder) / "kafka", choose("auto")) as bootstrap:
         asyncio.run(_publish(bootstrap, contracts))
         store = Path(folder) / "store"
-        _contestant("engine", processor="core", bootstrap=bootstrap, state_folder=str(store))
+        figures_of("engine", processor="core", bootstrap=bootstrap, state_folder=str(store))
         asked = {"bootstrap": bootstrap, "now": NIGHT.isoformat()}
-        cold = _contestant("night", **asked, state_folder=str(Path(folder) / "cold"), ticks=False)
+        cold = figures_of("night", **asked, state_folder=str(Path(folder) / "cold"), ticks=False)
         shutil.rmtree(Path(folder) / "cold")
-        night = _contestant("night", **asked, state_folder=str(store), ticks=True)
+        night = figures_of("night", **asked, state_folder=str(store), ticks=True)
         sizes = {"store_mib": _mib(store), "kafka_mib": _mib(Path(folder) / "kafka")}
     return {
         "contracts": contracts,
@@ -72,7 +66,7 @@ def _one(contracts: int) -> Figures:
 
 async def _publish(bootstrap: str, contracts: int) -> None:
     await topics.create(Connection(bootstrap), layout.PARTITIONS)
-    _console.print(f"writing {contracts:,} receivables")
+    console.print(f"writing {contracts:,} receivables")
     await workload.publish(bootstrap, _receivables(contracts), layout.PARTITIONS)
 
 
@@ -84,17 +78,6 @@ def _receivables(contracts: int) -> Iterator[workload.Made]:
         yield workload.made(names.INVOICES, "invoice.issued", number, number, at, data)
 
 
-def _contestant(name: str, **asked: Any) -> Figures:
-    _console.print(f"{name} {json.dumps(asked)}", style="dim")
-    command = [sys.executable, "-m", f"bench.contestants.{name}", json.dumps(asked)]
-    done = subprocess.run(command, capture_output=True, text=True, timeout=_TIMEOUT_S, check=False)
-    if done.returncode != 0:
-        raise SystemExit(f"{name} failed:\n{done.stderr[-4000:]}")
-    figures: Figures = json.loads(done.stdout.splitlines()[-1])
-    _console.print(figures)
-    return figures
-
-
 def _mib(folder: Path) -> float:
     return sum(file.stat().st_blocks * 512 for file in folder.rglob("*") if file.is_file()) / 2**20
 
@@ -103,7 +86,7 @@ def _show(figures: list[Figures]) -> None:
     table = Table("", *(f"{row['contracts']:,} contracts" for row in figures), "target")
     for name in (name for name in figures[0] if name != "contracts"):
         table.add_row(name, *(f"{row[name]:,.1f}" for row in figures), f"{TARGET_S[name]:.0f}" if name in TARGET_S else "")
-    _console.print(table)
+    console.print(table)
 
 
 if __name__ == "__main__":
