@@ -18,7 +18,7 @@ from starlette.exceptions import HTTPException
 
 from console.actions.desk import Desk, Unsent
 from console.actions.orders import FOR_MANY, NoOrder
-from console.pages import exported, guard, listing
+from console.pages import attention, exported, guard, listing, overview
 from console.pages.contract import Contract, contract
 from console.pages.formats import formats_in
 from console.pages.ordering import MAY_ORDER, NotOffered, Ordering, new_nonce
@@ -81,6 +81,20 @@ class Pages:
             nonce=new_nonce(),
             done=_counts(request.query_params),
         )  # fmt: skip
+
+    def attention(self, request: Request) -> Response:
+        user = self._user(request)
+        if user is None:
+            return _to_login()
+        return self._drawn(request, "attention.html", user, waiting=attention.waiting(self._console.views, user.tenant))
+
+    def overview(self, request: Request) -> Response:
+        user = self._user(request)
+        if user is None:
+            return _to_login()
+        views = self._console.views
+        statuses, agencies = overview.by_status(views, user.tenant), overview.by_agency(views, user.tenant)
+        return self._drawn(request, "overview.html", user, by_status=statuses, by_agency=agencies)
 
     def cases_csv(self, request: Request) -> Response:
         user = self._user(request)
@@ -206,7 +220,8 @@ class Pages:
 
     def _drawn(self, request: Request, template: str, user: User | None = None, *, status_code: int = 200, **values: Any) -> Response:
         language = language_of(request.headers.get("accept-language", ""))
-        words = {"t": texts_in(language), "language": language, "user": user, **formats_in(language, self._console.zone)}
+        words = {"t": texts_in(language), "language": language, "user": user, "path": request.url.path}
+        words |= formats_in(language, self._console.zone)
         text = TEMPLATES.get_template(template).render(**words, **values)
         return Response(text, status_code, media_type="text/html; charset=utf-8")
 
@@ -231,6 +246,8 @@ def make_app(console: Console) -> FastAPI:
     app.add_api_route("/cases.csv", pages.cases_csv, methods=["GET"])
     app.add_api_route("/cases/{tenant}/{name:path}", pages.contract, methods=["GET"])
     app.add_api_route("/cases/{tenant}/{name:path}", pages.order, methods=["POST"])
+    app.add_api_route("/attention", pages.attention, methods=["GET"])
+    app.add_api_route("/overview", pages.overview, methods=["GET"])
     app.add_api_route("/login", pages.login_page, methods=["GET"])
     app.add_api_route("/login", pages.log_in, methods=["POST"])
     app.add_api_route("/logout", pages.log_out, methods=["POST"])

@@ -290,3 +290,28 @@ def test_any_contract_id_has_a_page(house: House, name: str) -> None:
     link = re.search(rf'<a href="(/cases/[^"]+)">{re.escape(html.escape(name))}</a>', browser.get("/cases").text)
     assert link is not None
     assert browser.get(html.unescape(link[1])).status_code == 200
+
+
+def test_what_waits_for_a_person_is_counted_by_what_it_is_with_what_to_do(house: House) -> None:
+    add(house.views, "acme", "C-3", attention=["ladder_ended", "question"], acts=3)
+    add(house.views, "acme", "C-4", attention=["question"], acts=3)
+    add(house.views, "acme", "C-5", waiting_for=["approval"], acts=3)
+    text = house.browser("bert").get("/attention").text
+    found = re.findall(r'<th scope="row"><a href="([^"]+)">([^<]+)</a></th><td class="number">(\d+)</td>', text)
+    assert [(name, count) for _, name, count in found] == [("Question of the agency", "2"), ("Approval", "1"), ("Ladder has ended", "1")]
+    assert "Rejected by the agency" not in text, "another tenant's"
+    assert "Rejected by the agency" in house.browser("anna").get("/attention").text
+    assert all(key.removeprefix("do_") in TEXTS for key in TEXTS if key.startswith("do_"))
+
+
+def test_the_overview_sums_what_the_user_may_see(house: House) -> None:
+    add(house.views, "acme", "C-3", status="Accepted", agency="atriga", open_amount=1_000_00)
+    add(house.views, "other", "C-4", status="Accepted", agency="paywise", open_amount=7)
+    text = house.browser("bert").get("/overview").text
+    assert re.findall(r'status=(\w+)">[^<]+</a></th>\s*<td class="number">(\d+)</td>', text) == [("Reminded", "1"), ("Accepted", "1")]
+    assert "€1,000.00" in text
+    assert "€1,234.56" in text
+    assert "paywise" not in text
+    assert "paywise" in house.browser("anna").get("/overview").text
+    for path in ("/overview", "/attention"):
+        assert house.browser().get(path).headers["location"] == "/login"
