@@ -76,6 +76,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "overview": ("Overview", "Übersicht"),
     "contracts": ("Contracts", "Verträge"),
     "what_to_do": ("What to do", "Was zu tun ist"),
+    "none_yet": ("None yet.", "Noch keine."),
     "nothing_waits": ("Nothing waits for a person.", "Nichts wartet auf einen Menschen."),
     "by_status": ("By status, from due to closed", "Nach Status, von fällig bis erledigt"),
     "by_agency": ("By agency", "Nach Inkasso"),
