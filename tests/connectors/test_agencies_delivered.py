@@ -7,6 +7,7 @@ import httpx
 import pytest
 
 from connectors.agencies.registry import AGENCIES, BY_FILES
+from connectors.delivery.agency import AccountConfig
 from connectors.delivery.connector import Connector
 from connectors.delivery.sender import TRIES_AT_ONCE
 from tests.connectors.kit import BEGINNING, Tenant, address_at, day, idle, running
@@ -25,6 +26,8 @@ TROUBLE = (
 )
 BY_HTTP = pytest.mark.parametrize("tenant_of", sorted(AGENCIES.keys() - BY_FILES), indirect=True)
 """A file meets none of the trouble that can be ordered."""
+NOWHERE = AccountConfig("acme", "main", "", "test", "http://127.0.0.1:1", "10001", "s3cret")
+WITH_FEED = [name for name in sorted(AGENCIES.keys() - BY_FILES) if AGENCIES[name](replace(NOWHERE, agency=name)).capabilities.feed]
 
 
 @pytest.fixture(params=sorted(AGENCIES))
@@ -93,12 +96,10 @@ async def test_what_always_fails_waits_after_a_few_tries_and_goes_once_it_can(te
     assert await _submissions(direct) == {handover_id: 1}
 
 
-@BY_HTTP
+@pytest.mark.parametrize("tenant_of", WITH_FEED, indirect=True)
 @pytest.mark.parametrize("kind", ["duplicate", "reorder"])
 async def test_a_feed_that_tells_twice_or_in_another_order_is_told_on_once(tenant_of: Tenant, direct: httpx.AsyncClient, kind: str) -> None:
     tenant = tenant_of
-    if not AGENCIES[tenant.account.agency](tenant.account).capabilities.feed:
-        pytest.skip("it has no feed")
     await direct.post("/faults", json={"kind": kind, "operation": "changes"})
     await direct.post("/script", json={"story": STORY})
     async with running(tenant, agencies=AGENCIES) as connector:
