@@ -17,7 +17,8 @@ COLUMNS: Final = (
 )
 AMOUNTS: Final = frozenset({"open_amount", "overdue_amount", "costs", "interest"})
 ROWS_AT_ONCE: Final = 500
-_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r")
+_FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\uff0d", "\uff20")
+"""With what a spreadsheet lets a formula begin; the last four are the full-width signs."""
 
 
 def lines(engine: Engine, wanted: Wanted, tenant: str, *, persons: bool) -> Iterator[str]:

@@ -1,5 +1,6 @@
 """The orders of a contract's page: what it offers, what was ordered and what became of it, and handing an order in."""
 
+import asyncio
 import re
 import secrets
 from collections.abc import Mapping, Sequence
@@ -47,7 +48,7 @@ class Ordering:
         nonce = new_nonce()
         offered = self._offers(case, nonce) if user.role in MAY_ORDER else []
         orders = await run_in_threadpool(self._log.of, case.tenant, case.contract)
-        return Counter(offered, nonce, [await self._with_fate(order) for order in orders])
+        return Counter(offered, nonce, await asyncio.gather(*(self._with_fate(order) for order in orders)))
 
     def _offers(self, case: Row[Any], nonce: str) -> list[Offer]:
         return offers(case.told, self._desk.can.get(case.told["agency"] or "", frozenset()), nonce)

@@ -140,7 +140,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "order_pending": ("on its way", "unterwegs"),
     "order_applied": ("done", "ausgeführt"),
     "order_refused": ("refused", "abgelehnt"),
-    "order_unsent": ("not handed in", "nicht angenommen"),
+    "order_unsent": ("not confirmed by Kafka", "von Kafka nicht bestätigt"),
     "search": ("Search", "Suchen"),
     "search_hint": ("Contract, case id, agency …", "Vertrag, Aktenzeichen, Inkasso …"),
     "search_hint_debtor": ("Contract, case id, debtor …", "Vertrag, Aktenzeichen, Schuldner …"),

@@ -17,8 +17,8 @@ SHOWN_MAX: Final = 20
 
 @dataclass(frozen=True, slots=True)
 class Order:
-    """`fate`: None while the processor has not come to it, empty if it was applied, else why it was not. `sent` None: Kafka did not take
-    it."""
+    """`fate`: None while the processor has not come to it, empty if it was applied, else why it was not. `sent` None: it is
+    not known that Kafka took it."""
 
     id: str
     at_ms: int
@@ -36,14 +36,16 @@ class OrderLog:
         self._now_ms = now_ms
 
     def note(self, user: str, event: Any) -> bool:
-        """Note that somebody orders this. False if it was noted before: the form was sent twice."""
+        """Note that somebody orders this. False if it was handed in before: the form was sent twice. One that was noted and not known to be
+        handed in (Kafka was away, or this process ended in between) goes again under its id, and counts once."""
         row = {"id": event.id, "at_ms": self._now_ms(), "user": user, "tenant": event.tenant, "contract": event.subject, "type": event.type}
         told = event.data.model_dump(mode="json", by_alias=True, exclude_none=True)
         try:
             with self._engine.begin() as connection:
                 connection.execute(insert(ORDERS), {**row, "told": told})
         except IntegrityError:
-            return False
+            with self._engine.connect() as connection:
+                return connection.execute(select(ORDERS.c.partition).where(ORDERS.c.id == event.id)).scalar_one() is None
         return True
 
     def note_sent(self, order_id: str, sent: Sent) -> None:
