@@ -273,7 +273,13 @@ def visit(shared: Shared, key: str, contract: Contract, now_us: int, *, row: boo
     if row:
         tell.status(turn)
     if row and not turn.told:
-        # That a fee is never charged is decided once for ever, though nobody sees it: reopened later, the receivable must not bear it.
-        same = turn.contract.reminders is contract.reminders
-        return Outcome(contract if same else replace(contract, reminders=turn.contract.reminders), (), due_ms(turn))
+        return Outcome(_unseen(contract, turn.contract), (), due_ms(turn))
     return Outcome(turn.contract, tuple(turn.told), due_ms(turn))
+
+
+def _unseen(before: Contract, after: Contract) -> Contract:
+    """What is decided once and must be remembered though nobody sees it: that a fee is never charged (reopened later, the receivable must
+    not bear it), and that a cause of attention lasts (it is not raised again)."""
+    if before.reminders is after.reminders and before.causes == after.causes:
+        return before
+    return replace(before, reminders=after.reminders, causes=after.causes)

@@ -13,20 +13,17 @@ MONITORING = "long_term_monitoring"
 
 
 def evaluate(turn: Turn) -> None:
-    """Bring the status up to date and record what changed. Where a cycle ends, the terms of the next one count at once: under them
-    something may be owed again, or a plan be broken."""
+    """Bring the status up to date and record what changed. Where a cycle ends, the next one is evaluated at once, under its own terms: by
+    them something may be owed again, or a plan be broken."""
     cycle = turn.contract.cycle
-    _evaluate(turn)
-    if turn.contract.cycle != cycle:
-        _evaluate(turn)
-
-
-def _evaluate(turn: Turn) -> None:
     keep_binding(turn)
     if turn.contract.facts.plans:
         plan_notices.tell_broken(turn)
     if turn.contract.current is None or _left_case(turn):
-        _place_on_ladder(turn)
+        _place_on_ladder(turn, cycle)
+    if turn.contract.cycle != cycle:
+        evaluate(turn)
+        return
     win_back.cancel_if_overdue(turn)
     attention.follow_causes(turn)
     tell.history(turn)
@@ -69,7 +66,10 @@ def minimum_open(turn: Turn) -> int:
 # --- on the ladder
 
 
-def _place_on_ladder(turn: Turn) -> None:
+def _place_on_ladder(turn: Turn, cycle: int) -> None:
+    """Unless `cycle` has ended by now, or ends here: there is nothing left of it."""
+    if turn.contract.cycle != cycle:
+        return
     if turn.contract.begun and not turn.view.active:
         _reset(turn)
     else:

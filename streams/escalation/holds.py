@@ -124,7 +124,7 @@ def corrected_at(facts: Facts, dispute: Dispute) -> int | None:
         *((note.invoice_id, note.time_us) for note in facts.credit_notes),
     )
     return min(
-        (time_us for of, time_us in times if time_us > dispute.time_us and dispute.invoice_id in (None, of)),
+        (time_us for of, time_us in times if time_us >= dispute.time_us and dispute.invoice_id in (None, of)),
         default=None,
     )
 
