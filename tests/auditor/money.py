@@ -312,10 +312,11 @@ def fold(facts: Facts, decided: Decided, costs: Iterable[Cost], terms: Terms, un
         terms,
         min(until, terms.today),
     )
-    dated_costs = sorted((cost for cost in costs if cost.dated <= until), key=lambda cost: (cost.dated, cost.name))
+    standing = {invoice_id for invoice_id, one in known.items() if not one.cancelled}
+    arisen = (cost for cost in costs if cost.dated <= until and cost.amount and cost.invoice_id in standing)
+    dated_costs = sorted(arisen, key=lambda cost: (cost.dated, cost.name))
     for cost in dated_costs:
-        if cost.invoice_id in known and not known[cost.invoice_id].cancelled:
-            books.costs[cost.invoice_id].append([cost, cost.amount])
+        books.costs[cost.invoice_id].append([cost, cost.amount])
     exceeding = _set_aside(books, facts, decided, until)
     money = [source for source in _in_order([*sources(facts, decided), *exceeding]) if source.dated <= until]
     owed_on = {cost.dated for cost in dated_costs}
