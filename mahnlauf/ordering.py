@@ -15,7 +15,9 @@ from aiokafka.structs import TopicPartition
 
 from connectors.agencies.registry import AGENCIES
 from connectors.delivery.calendar import Calendar
-from console.actions.desk import Sent, Unsent
+from connectors.delivery.sealing import Keys, SealBroken
+from connectors.delivery.texts import DebtorErased, Texts, TextTooLong
+from console.actions.desk import NotSealed, Sent, Unsent
 from mahnlauf import committed
 from schemas import codec, topics
 from schemas.ids import contract_key
@@ -34,12 +36,14 @@ ANSWER_WITHIN_S: Final = 2.0
 
 
 class OrderDesk:
-    """A context. See `console.actions.desk.Desk`; `group_id` is the workers' group."""
+    """A context. See `console.actions.desk.Desk`; `group_id` is the workers' group; without `keys` no words go in or out."""
 
-    def __init__(self, connection: Connection, group_id: str) -> None:
+    def __init__(self, connection: Connection, group_id: str, keys: Keys) -> None:
         self._connection = connection
+        self.seals = bool(keys)
         self._group_id = group_id
         self._cluster = Cluster(connection, committed.CLIENT_ID)
+        self._texts = Texts(connection, self._cluster, keys)
         self._id = f"mahnlauf-console-{uuid4()}"
         self._writing = asyncio.Lock()
         self._refused: dict[tuple[int, int], str] = {}
@@ -50,6 +54,7 @@ class OrderDesk:
         async with AsyncExitStack() as opening:
             await self._cluster.start()
             opening.push_async_callback(self._cluster.stop)
+            opening.push_async_callback(self._texts.stop)
             await self._cluster.watch([topics.INSTRUCTIONS, LETTERS])
             self._calendar = Calendar(self._cluster, lambda: None)
             await self._calendar.start()
@@ -73,6 +78,21 @@ class OrderDesk:
     @property
     def now(self) -> datetime:
         return datetime.fromtimestamp(self._calendar.now_ms / 1000, UTC) if self._calendar.now_ms else datetime.now(UTC)
+
+    async def seal(self, tenant: str, contract: str, text: str) -> str:
+        try:
+            return await self._texts.seal(contract_key(tenant, contract), text)
+        except (TextTooLong, DebtorErased) as error:
+            raise NotSealed(str(error)) from error
+        except (SealBroken, EngineError, KafkaError) as error:
+            raise Unsent(f"it can't be sealed: {error}") from error
+
+    async def opened(self, tenant: str, contract: str, sealed: str) -> str | None:
+        try:
+            async with asyncio.timeout(ANSWER_WITHIN_S):
+                return await self._texts.open(contract_key(tenant, contract), sealed)
+        except (TimeoutError, SealBroken, EngineError, KafkaError):
+            return None
 
     async def send(self, events: Sequence[Any]) -> list[Sent]:
         """In one transaction, by a writer of its own: people order seldom, and what failed leaves nothing behind."""

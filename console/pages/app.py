@@ -1,15 +1,17 @@
 """The web application: pages drawn on the server, over the views and the directory of users. Nothing here writes to a view."""
 
+import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass
+from http import HTTPStatus
 from pathlib import Path
 from typing import Annotated, Any, Final
 from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 from fastapi import FastAPI, Form, Request, Response
-from fastapi.responses import RedirectResponse, StreamingResponse
+from fastapi.responses import JSONResponse, RedirectResponse, StreamingResponse
 from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from sqlalchemy import Engine
@@ -17,14 +19,16 @@ from starlette.concurrency import run_in_threadpool
 from starlette.exceptions import HTTPException
 
 from console.actions.desk import Desk, Unsent
+from console.actions.ordering import MAY_ORDER, Counter, NotOffered, Ordering, new_nonce
 from console.actions.orders import FOR_MANY, NoOrder
+from console.api.app import make_api
 from console.pages import attention, exported, guard, listing, overview
-from console.pages.contract import Contract, contract
+from console.pages.contract import Contract, contract, sealed_in
 from console.pages.formats import formats_in
-from console.pages.ordering import MAY_ORDER, NotOffered, Ordering, new_nonce
 from console.pages.texts import language_of, texts_in
 from console.people.directory import SESSION_MS, Directory, Refused, User
 from console.people.orders import OrderLog
+from console.people.tokens import Tokens
 from console.views.rows import Acts
 
 log = logging.getLogger(__name__)
@@ -44,6 +48,7 @@ class Console:
     views: Engine
     directory: Directory
     orders: OrderLog
+    tokens: Tokens
     desk: Desk | None = None
     persons: bool = False
     secure_cookies: bool = False
@@ -60,7 +65,7 @@ class Pages:
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self._ordering = None if console.desk is None else Ordering(console.desk, console.orders)
+        self.ordering = None if console.desk is None else Ordering(console.desk, console.orders)
 
     def cases(self, request: Request) -> Response:
         user = self._user(request)
@@ -77,7 +82,7 @@ class Pages:
             statuses=listing.STATUSES,
             acts=[int(each) for each in sorted(Acts, reverse=True)],
             persons=persons,
-            many=FOR_MANY if self._ordering is not None and user.role in MAY_ORDER else (),
+            many=FOR_MANY if self.ordering is not None and user.role in MAY_ORDER else (),
             nonce=new_nonce(),
             done=_counts(request.query_params),
         )  # fmt: skip
@@ -111,40 +116,51 @@ class Pages:
         if user is None:
             return _to_login()
         form = await request.form()
-        if form.get("csrf") != user.csrf or user.role not in MAY_ORDER or self._ordering is None:
+        if form.get("csrf") != user.csrf or user.role not in MAY_ORDER or self.ordering is None:
             raise HTTPException(403)
         keys = [tuple(each.split("/", 1)) for each in form.getlist("case")[: listing.PAGE_ROWS] if isinstance(each, str) and "/" in each]
         found = await run_in_threadpool(listing.cases, self._console.views, keys, user.tenant)
         try:
-            ordered, passed_over = await self._ordering.order_many(user, found, str(form.get("order", "")), str(form.get("nonce", "")))
+            ordered = await self.ordering.order_many(user, found, str(form.get("order", "")), str(form.get("nonce", "")))
         except NotOffered:
             return self._refused(request, user, 409, "not_offered_hint")
         except Unsent as error:
             log.error("orders of %d contracts were not taken: %s", len(found), error)
             return self._refused(request, user, 503, "unsent_hint")
-        return RedirectResponse(f"/cases?{urlencode({'ordered': ordered, 'passed_over': passed_over})}", 303)
+        return RedirectResponse(f"/cases?{urlencode({'ordered': len(ordered), 'passed_over': len(found) - len(ordered)})}", 303)
 
     async def contract(self, request: Request, tenant: str, name: str) -> Response:
         user = await run_in_threadpool(self._user, request)
         if user is None:
             return _to_login()
         found = await self._found(user, tenant, name)
-        counter = None if self._ordering is None else await self._ordering.counter(user, found.case)
+        counter = None if self.ordering is None else await self.ordering.counter(user, found.case, found.questions)
         return await run_in_threadpool(
             self._drawn, request, "contract.html", user,
             found=found, case=found.case, told=found.case.told, persons=self._console.persons, counter=counter,
+            words=await self._words(found, counter),
         )  # fmt: skip
+
+    async def _words(self, found: Contract, counter: Counter | None) -> dict[str, str | None]:
+        """What people wrote, by how it stands sealed on the page; None: it can't be read."""
+        desk = self._console.desk
+        told = [entry.told for entry in found.entries] + [dict(order.told) for order in (counter.orders if counter else ())]
+        sealed = sorted(set(sealed_in(told)))
+        if desk is None or not desk.seals:
+            return dict.fromkeys(sealed)
+        opened = await asyncio.gather(*(desk.opened(found.case.tenant, found.case.contract, each) for each in sealed))
+        return dict(zip(sealed, opened, strict=True))
 
     async def order(self, request: Request, tenant: str, name: str) -> Response:
         user = await run_in_threadpool(self._user, request)
         if user is None:
             return _to_login()
         form = {field: value for field, value in (await request.form()).items() if isinstance(value, str)}
-        if form.get("csrf") != user.csrf or user.role not in MAY_ORDER or self._ordering is None:
+        if form.get("csrf") != user.csrf or user.role not in MAY_ORDER or self.ordering is None:
             raise HTTPException(403)
         found = await self._found(user, tenant, name)
         try:
-            await self._ordering.order(user, found.case, form)
+            await self.ordering.order(user, found.case, found.questions, form)
         except NotOffered:
             return self._refused(request, user, 409, "not_offered_hint")
         except NoOrder as error:
@@ -210,7 +226,9 @@ class Pages:
         return self.log_in(request, name, password)
 
     def problem(self, request: Request, status_code: int) -> Response:
-        """A page that says what is wrong, whatever it was."""
+        """A page that says what is wrong, whatever it was; to another system, as the API tells it."""
+        if request.url.path.startswith("/api/"):
+            return JSONResponse({"detail": HTTPStatus(status_code).phrase.lower()}, status_code)
         key = {404: "not_found", 405: "not_found"}.get(status_code, "refused" if status_code < 500 else "defect")
         return self._drawn(request, "problem.html", status_code=status_code, key=key, hint=f"{key}_hint")
 
@@ -239,6 +257,7 @@ def _to_login() -> Response:
 def make_app(console: Console) -> FastAPI:
     """The application. Its databases must be migrated."""
     app, pages = FastAPI(openapi_url=None), Pages(console)
+    app.mount("/api", make_api(console, pages.ordering))
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     app.add_api_route("/", lambda: RedirectResponse("/cases", 303), methods=["GET"])
     app.add_api_route("/cases", pages.cases, methods=["GET"])

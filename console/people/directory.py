@@ -70,7 +70,7 @@ class Directory:
         """The token of a one-time link that makes a user, good for a day."""
         token = secrets.token_urlsafe(32)
         with self._engine.begin() as connection:
-            row = {"digest": _digest(token), "role": role, "tenant": tenant, "until_ms": self._now_ms() + INVITATION_MS}
+            row = {"digest": digest(token), "role": role, "tenant": tenant, "until_ms": self._now_ms() + INVITATION_MS}
             connection.execute(insert(INVITATIONS), row)
         return token
 
@@ -95,7 +95,7 @@ class Directory:
         try:
             with self._engine.begin() as connection:
                 invitation = self._invitation(connection, token)
-                used = connection.execute(delete(INVITATIONS).where(INVITATIONS.c.digest == _digest(token)))
+                used = connection.execute(delete(INVITATIONS).where(INVITATIONS.c.digest == digest(token)))
                 if invitation is None or used.rowcount != 1:
                     raise Refused("refused_link")
                 connection.execute(insert(USERS), {"name": name, "password": hashed, "role": invitation.role, "tenant": invitation.tenant})
@@ -103,7 +103,7 @@ class Directory:
             raise Refused("refused_taken") from None
 
     def _invitation(self, connection: Connection, token: str) -> Row[Any] | None:
-        found = select(INVITATIONS).where(INVITATIONS.c.digest == _digest(token), INVITATIONS.c.until_ms > self._now_ms())
+        found = select(INVITATIONS).where(INVITATIONS.c.digest == digest(token), INVITATIONS.c.until_ms > self._now_ms())
         return connection.execute(found).first()
 
     def log_in(self, name: str, password: str, address: str) -> str:
@@ -144,22 +144,23 @@ class Directory:
         token, now = secrets.token_urlsafe(32), self._now_ms()
         with self._engine.begin() as connection:
             connection.execute(delete(SESSIONS).where(SESSIONS.c.until_ms <= now))
-            connection.execute(insert(SESSIONS), {"digest": _digest(token), "user_id": user_id, "until_ms": now + SESSION_MS})
+            connection.execute(insert(SESSIONS), {"digest": digest(token), "user_id": user_id, "until_ms": now + SESSION_MS})
         return token
 
     def user_of(self, token: str) -> User | None:
         """Whose session this is; None if it is nobody's, or over."""
-        found = select(USERS).join(SESSIONS).where(SESSIONS.c.digest == _digest(token), SESSIONS.c.until_ms > self._now_ms())
+        found = select(USERS).join(SESSIONS).where(SESSIONS.c.digest == digest(token), SESSIONS.c.until_ms > self._now_ms())
         with self._engine.connect() as connection:
             user = connection.execute(found).first()
         return User(user.name, user.role, user.tenant, _csrf(token)) if user else None
 
     def log_out(self, token: str) -> None:
         with self._engine.begin() as connection:
-            connection.execute(delete(SESSIONS).where(SESSIONS.c.digest == _digest(token)))
+            connection.execute(delete(SESSIONS).where(SESSIONS.c.digest == digest(token)))
 
 
-def _digest(token: str) -> str:
+def digest(token: str) -> str:
+    """All that is kept of what opens a door."""
     return hashlib.sha256(token.encode()).hexdigest()
 
 

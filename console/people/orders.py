@@ -1,6 +1,6 @@
 """Who ordered what, and when: noted before it is handed in, kept for good, touched by no rebuild of the views."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -18,7 +18,7 @@ SHOWN_MAX: Final = 20
 @dataclass(frozen=True, slots=True)
 class Order:
     """`fate`: None while the processor has not come to it, empty if it was applied, else why it was not. `sent` None: it is
-    not known that Kafka took it."""
+    not known that Kafka took it. `told`: the data of its event, words in it sealed."""
 
     id: str
     at_ms: int
@@ -26,6 +26,7 @@ class Order:
     type: str
     sent: Sent | None
     fate: str | None
+    told: Mapping[str, Any]
 
 
 class OrderLog:
@@ -48,6 +49,12 @@ class OrderLog:
                 return connection.execute(select(ORDERS.c.partition).where(ORDERS.c.id == event.id)).scalar_one() is None
         return True
 
+    def handed_in(self, order_ids: Sequence[str]) -> set[str]:
+        """Which of these Kafka is known to have taken."""
+        asked = select(ORDERS.c.id).where(ORDERS.c.id.in_(order_ids), ORDERS.c.partition.is_not(None))
+        with self._engine.connect() as connection:
+            return set(connection.execute(asked).scalars())
+
     def note_sent(self, order_id: str, sent: Sent) -> None:
         self._change(order_id, partition=sent.partition, offset=sent.offset)
 
@@ -68,4 +75,4 @@ class OrderLog:
 
 def _order(row: Row[Any]) -> Order:
     sent = None if row.partition is None else Sent(row.partition, row.offset)
-    return Order(row.id, row.at_ms, row.user, row.type, sent, row.fate)
+    return Order(row.id, row.at_ms, row.user, row.type, sent, row.fate, row.told)

@@ -43,6 +43,18 @@ FAILED_LOGINS: Final = Table(
     Column("at_ms", BigInteger, nullable=False),
     Index("failed_logins_by_who", "who", "at_ms"),
 )
+TOKENS: Final = Table(
+    "tokens",
+    METADATA,
+    Column("digest", String(64), primary_key=True),
+    Column("name", String(100), nullable=False, unique=True),
+    Column("role", String(10), nullable=False),
+    Column("tenant", String(256), nullable=False),
+    Column("made_at_ms", BigInteger, nullable=False),
+    Column("until_ms", BigInteger),
+)
+"""What other systems show to the API; role and tenant as of users. `until_ms` none: until it is removed."""
+
 ORDERS: Final = Table(
     "orders",
     METADATA,

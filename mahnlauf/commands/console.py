@@ -6,15 +6,17 @@ from typing import Annotated
 
 import typer
 
+from connectors.delivery.sealing import Keys
 from connectors.web import PortTaken, WebServer
 from console.database import DatabaseUnusable, opened
 from console.pages.app import Console, make_app
 from console.people.directory import Directory
 from console.people.orders import OrderLog
+from console.people.tokens import Tokens
 from console.views.projector import Gone, Projector
 from console.views.store import OtherTopic, Store
 from mahnlauf import logs, topics
-from mahnlauf.connecting import connection
+from mahnlauf.connecting import connection, keys
 from mahnlauf.failures import BadInput, CommandFailed
 from mahnlauf.ordering import OrderDesk
 from mahnlauf.running import run_until_told
@@ -44,10 +46,11 @@ def command(
         store = Store(views)
         store.migrate()
         directory.migrate()
-        pages = Console(views, directory, orders, None, console.person_data, console.secure_cookies)
+        pages = Console(views, directory, orders, Tokens(people), None, console.person_data, console.secure_cookies)
         port = console.port if port is None else port
         projector = Projector(where, store, persons=console.person_data) if project else None
-        run_until_told(lambda told: _serve(where, settings.worker.app, pages, (console.host, port), projector, told))
+        held = keys(settings.encryption)
+        run_until_told(lambda told: _serve(where, settings.worker.app, held, pages, (console.host, port), projector, told))
     except (DatabaseUnusable, PortTaken) as error:
         raise BadInput(str(error)) from error
     except (Gone, OtherTopic) as error:
@@ -55,10 +58,16 @@ def command(
 
 
 async def _serve(
-    where: Connection, group_id: str, pages: Console, address: tuple[str, int], projector: Projector | None, told: asyncio.Event
+    where: Connection,
+    group_id: str,
+    held: Keys,
+    pages: Console,
+    address: tuple[str, int],
+    projector: Projector | None,
+    told: asyncio.Event,
 ) -> None:
     await topics.require(where)
-    async with OrderDesk(where, group_id) as desk:
+    async with OrderDesk(where, group_id, held) as desk:
         server = WebServer(make_app(replace(pages, desk=desk)), *address)
         await server.start()
         try:

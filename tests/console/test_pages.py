@@ -1,5 +1,6 @@
 """The pages, asked as a browser asks: who is let in, who sees what, and that nothing typed or published becomes markup."""
 
+import base64
 import copy
 import html
 import re
@@ -13,7 +14,7 @@ from argon2 import PasswordHasher
 from sqlalchemy import Engine, insert
 from starlette.testclient import TestClient
 
-from console.actions.desk import Sent, Unsent
+from console.actions.desk import NotSealed, Sent, Unsent
 from console.database import opened, writing
 from console.pages.app import COOKIE, Console, make_app
 from console.pages.guard import FORM_MAX_BYTES
@@ -21,6 +22,7 @@ from console.pages.listing import PAGE_ROWS
 from console.pages.texts import TEXTS
 from console.people.directory import FAILED_MAX, FAILED_WITHIN_MS, SESSION_MS, Directory
 from console.people.orders import OrderLog
+from console.people.tokens import Tokens
 from console.views.tables import CASES, DEBTORS, HISTORY, SORTABLE
 from tests.console.kit import store
 
@@ -57,6 +59,16 @@ class StandInDesk:
         self.events: list[Any] = []
         self.told: dict[int, str] = {}
         self.away = False
+        self.seals = True
+
+    async def seal(self, tenant: str, contract: str, text: str) -> str:
+        if len(text) > 100:
+            raise NotSealed("it is too long")
+        return f"v1.{'0' * 16}.{base64.urlsafe_b64encode(text.encode()).decode().rstrip('=')}"
+
+    async def opened(self, tenant: str, contract: str, sealed: str) -> str | None:
+        body = sealed.split(".")[2]
+        return base64.urlsafe_b64decode(body + "=" * (-len(body) % 4)).decode()
 
     async def send(self, events: Sequence[Any]) -> list[Sent]:
         if self.away:
@@ -78,8 +90,9 @@ class House:
         self.directory = Directory(people, self.clock, CHEAP)
         self.directory.migrate()
         self.orders = OrderLog(people, self.clock)
+        self.tokens = Tokens(people, self.clock)
         self.desk = StandInDesk()
-        self.app = make_app(Console(self.views, self.directory, self.orders, self.desk, persons=True))
+        self.app = make_app(Console(self.views, self.directory, self.orders, self.tokens, self.desk, persons=True))
 
     def user(self, name: str, tenant: str = "", role: str = "read") -> None:
         self.directory.join(self.directory.invite(role, tenant), name, PASSWORD)
@@ -257,7 +270,7 @@ def test_a_debtor_is_named_and_found_only_where_the_operator_wants_it(house: Hou
     named = house.browser("anna")
     assert "Eva Moll" in named.get("/cases?q=moll").text
     assert "Eva Moll" in named.get("/cases/acme/C-1").text
-    house.app = make_app(Console(house.views, house.directory, house.orders, persons=False))
+    house.app = make_app(Console(house.views, house.directory, house.orders, house.tokens, persons=False))
     silent = house.browser("anna")
     for path in ("/cases", "/cases/acme/C-1"):
         assert "Eva Moll" not in silent.get(path).text
