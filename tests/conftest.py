@@ -1,4 +1,4 @@
-"""What tests in several rooms share: a real Kafka of the test run's own."""
+"""What tests in several rooms share: a real Kafka of the test run's own. What scenarios tell stands at the end of the run."""
 
 from collections.abc import Iterator
 
@@ -6,6 +6,7 @@ import pytest
 
 from mahnlauf.broker.errors import BrokerError
 from mahnlauf.broker.temporary import choose, described, temporary
+from tests.chaos.telling import TOLD
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
@@ -33,3 +34,10 @@ def own_kafka(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathF
     kind = choose(request.config.getoption("--broker"))
     with temporary(tmp_path_factory.mktemp("own-kafka"), kind) as bootstrap:
         yield bootstrap
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if TOLD:
+        terminalreporter.section("what the faults did")
+        for line in TOLD:
+            terminalreporter.line(line)

@@ -31,7 +31,12 @@ def _is_free(port: int) -> bool:
 
 
 def answers_metadata(port: int) -> bool:
-    """Whether a broker answers on that port and counts itself among the living (a fenced broker is not in the metadata)."""
+    """Whether a broker answers on that port and knows of living ones, itself among them (a fenced broker is not in the metadata)."""
+    return brokers_known(port) > 0
+
+
+def brokers_known(port: int) -> int:
+    """How many living brokers the one on that port knows; 0 where none answers."""
     header = struct.pack(">hhih", *METADATA_V4, 1, -1)
     request = header + struct.pack(">i?", 0, False)  # no topics, create none
     try:
@@ -39,8 +44,8 @@ def answers_metadata(port: int) -> bool:
             connection.sendall(struct.pack(">i", len(request)) + request)
             answer = _read(connection, 4 + 4 + 4 + 4)  # size, correlation id, throttle time, number of brokers
     except OSError:
-        return False
-    return len(answer) == 16 and struct.unpack(">i", answer[12:16])[0] > 0
+        return 0
+    return int(struct.unpack(">i", answer[12:16])[0]) if len(answer) == 16 else 0
 
 
 def _read(connection: socket.socket, length: int) -> bytes:

@@ -1,4 +1,4 @@
-"""A cluster of each scenario's own: the product's topics have given names. What the scenarios tell stands at the end of the run."""
+"""A cluster of each scenario's own: the product's topics have given names."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -7,7 +7,6 @@ import pytest
 
 from mahnlauf.broker.temporary import choose, temporary
 from tests.chaos.house import House
-from tests.chaos.telling import TOLD
 
 
 @pytest.fixture
@@ -19,10 +18,3 @@ def house(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[House]:
             yield found
         finally:
             found.close()
-
-
-def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
-    if TOLD:
-        terminalreporter.section("chaos")
-        for line in TOLD:
-            terminalreporter.line(line)

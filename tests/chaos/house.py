@@ -65,7 +65,7 @@ class House:
         """Run `mahnlauf ARGUMENTS` to its end."""
         command = [sys.executable, "-m", "mahnlauf", *arguments]
         done = subprocess.run(
-            command, cwd=self.folder, env=self._environment(), capture_output=True, text=True, timeout=COMMAND_WITHIN_S, check=False
+            command, cwd=self.folder, env=self.environment(), capture_output=True, text=True, timeout=COMMAND_WITHIN_S, check=False
         )
         return Told(done.returncode, done.stdout, done.stderr)
 
@@ -112,10 +112,10 @@ class House:
 
     # --- workers
 
-    def worker(self, name: str, *options: str, **settings: str) -> Worker:
-        """Start a worker; `settings` as `MAHNLAUF_WORKER__…` takes them."""
+    def worker(self, name: str, *options: str, bootstrap: str | None = None, **settings: str) -> Worker:
+        """Start a worker; `settings` as `MAHNLAUF_WORKER__…` takes them. `bootstrap`: its own way to the brokers."""
         own = {f"MAHNLAUF_WORKER__{setting.upper()}": value for setting, value in settings.items()}
-        started = Worker(name, self.folder, {**self._environment(), **own}, *options)
+        started = Worker(name, self.folder, {**self.environment(bootstrap), **own}, *options)
         self.workers.append(started)
         return started
 
@@ -192,13 +192,14 @@ class House:
         """Of each partition, the epoch of whoever wrote each transaction, in the order of the journal."""
         return asyncio.run(epochs(self.connection, topics.JOURNAL))
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self, bootstrap: str | None = None) -> dict[str, str]:
+        """What a process of ours is told by; `bootstrap`: its own way to the brokers."""
         ours = {name: value for name, value in os.environ.items() if not name.startswith("MAHNLAUF_")}
         return {
             **ours,
             "PYTHONPATH": str(ROOT),
             "MAHNLAUF_STATE": str(self.folder / "state"),
-            "MAHNLAUF_KAFKA__BOOTSTRAP": self.bootstrap,
+            "MAHNLAUF_KAFKA__BOOTSTRAP": bootstrap or self.bootstrap,
             "MAHNLAUF_KAFKA__PARTITIONS": str(PARTITIONS),
             "MAHNLAUF_WORKER__SESSION_TIMEOUT_MS": str(SESSION_S * 1000),
         }

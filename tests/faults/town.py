@@ -1,0 +1,242 @@
+"""The whole chain over three brokers: two workers and a connector, each behind a network of its own, and an agency, all real processes.
+
+It is driven from outside as a `House` is. At the end everything must have caught up, the audit must find nothing, and the agency must hold
+one case for each handover.
+"""
+
+import json
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import yaml
+
+from mahnlauf.broker.leash import leash
+from mahnlauf.broker.ports import LOOPBACK, choose_port
+from mahnlauf.failures import ClusterWrong
+from mahnlauf.stories import LAST_DAY, POLICY, TENANT
+from mahnlauf.stories import cases as told_cases
+from mahnlauf.stories import lines as told_lines
+from schemas import topics
+from schemas.policy import Policy
+from streams.engine.errors import EngineError
+from tests.chaos.cases import TICK, Cases, Line, Slice
+from tests.chaos.house import House, assert_clean, said
+from tests.chaos.process import ROOT, Process, Worker
+from tests.chaos.telling import tell
+from tests.chaos.waiting import until
+from tests.faults.brokers import NODES, Brokers, three
+from tests.faults.lanes import Lane, Network, network
+
+WORKERS = ("A", "B")
+CONNECTOR = "K"
+LANES = (*WORKERS, CONNECTOR)
+CODE_VARIABLE = "TEST_AGENCY_CODE"
+ACCOUNTS = f"""\
+[[accounts]]
+tenant = "{TENANT}"
+account = "main"
+agency = "atriga"
+mode = "test"
+customer_number = "{TENANT}"
+secret_variable = "{CODE_VARIABLE}"
+per_second = 1000
+"""
+CONNECTOR_SESSION_S = 6
+TRIES = 20
+ANSWER_WITHIN_S = 10.0
+CAUGHT_UP_WITHIN_S = 120.0
+NO_CASE = frozenset({"case.rejected", "case.failed"})
+"""Replies after which the agency has no case of a handover."""
+
+
+def cases() -> Cases:
+    """The demo's contracts with their debtors, so that an agency can be told of them."""
+    policy = Policy.model_validate_json(json.dumps(yaml.safe_load(POLICY)))
+    lines = sorted((Line.of(json.loads(line)) for line in told_lines(list(told_cases()))), key=lambda line: line.moment)
+    return Cases(TENANT, policy, tuple(lines), LAST_DAY)
+
+
+class Town:
+    """`house` sees the brokers without anything between. `workers` and `connector` are those that ought to be running now."""
+
+    def __init__(self, brokers: Brokers, net: Network, folder: Path) -> None:
+        self.brokers, self.network, self.folder = brokers, net, folder
+        self.house = House(brokers.bootstrap, folder)
+        self.workers: dict[str, Worker] = {}
+        self.connector: Process | None = None
+        self._connectors: list[Process] = []
+        self._turns: Counter[str] = Counter()
+        self.agency_url = f"http://{LOOPBACK}:{choose_port(None)}"
+        self._agency: subprocess.Popen[bytes] | None = None
+        self._accounts = folder / "accounts.toml"
+
+    # --- who is there
+
+    def settle_in(self, of: Cases) -> None:
+        """Topics, policy and tenant, the agency with what becomes of its cases, and everybody at work."""
+        self.house.furnish(of)
+        self._accounts.write_text(ACCOUNTS)
+        self._open_agency()
+        for name in WORKERS:
+            self.start_worker(name)
+        self.start_connector()
+        self.ready()
+
+    def start_worker(self, name: str) -> None:
+        """Returns at once."""
+        self._turns[name] += 1
+        folder = self.folder / f"store-{name}"
+        own = {"store": "rocksdb", "state_folder": str(folder), "instance_id": f"worker-{name}"}
+        self.workers[name] = self.house.worker(f"{name}-{self._turns[name]}", bootstrap=self.lane(name).bootstrap, **own)
+
+    def start_connector(self) -> None:
+        """Returns at once."""
+        self._turns[CONNECTOR] += 1
+        own = {
+            CODE_VARIABLE: "code",
+            "MAHNLAUF_CONNECTOR__SANDBOX_URL": self.agency_url,
+            "MAHNLAUF_CONNECTOR__SESSION_TIMEOUT_MS": str(CONNECTOR_SESSION_S * 1000),
+            "MAHNLAUF_CONNECTOR__INSTANCE_ID": "one",
+        }
+        environment = {**self.house.environment(self.lane(CONNECTOR).bootstrap), **own}
+        words = ("--config", str(self._accounts), "connector")
+        self.connector = Process("connector", f"{CONNECTOR}-{self._turns[CONNECTOR]}", self.folder, environment, *words)
+        self._connectors.append(self.connector)
+
+    def ready(self) -> None:
+        """Wait until everybody who ought to be running says so."""
+        for process in self.processes:
+            until(process.ready, f"{process.kind} {process.name} is ready")
+
+    @property
+    def processes(self) -> list[Process]:
+        assert self.connector is not None
+        return [*self.workers.values(), self.connector]
+
+    def lane(self, name: str) -> Lane:
+        return self.network.lanes[name]
+
+    def close(self) -> None:
+        for process in self._connectors:
+            if process.running:
+                process.go_on()
+                process.kill()
+        self.house.close()
+        if self._agency is not None:
+            self._agency.kill()
+            self._agency.wait()
+
+    # --- what happens
+
+    def publish(self, piece: Slice) -> None:
+        """As publishers do: what was refused is published again, and what is there twice counts once. Then the agency's days pass."""
+        for _ in range(TRIES):
+            try:
+                self.house.publish(piece)
+                break
+            except (EngineError, ClusterWrong, TimeoutError) as error:
+                tell(f"to be published again: {type(error).__name__}: {error}")
+        else:
+            raise AssertionError(f"not published in {TRIES} tries")
+        self._days_pass(piece)
+
+    def _days_pass(self, piece: Slice) -> None:
+        noon = datetime.combine(piece.until, TICK, UTC)
+        httpx.post(f"{self.agency_url}/clock", json={"now": noon.isoformat()}, timeout=ANSWER_WITHIN_S).raise_for_status()
+        with suppress(httpx.TransportError):  # a connector that is away reads its feed when it is back
+            self._connector().post("/poll")
+
+    def _open_agency(self) -> None:
+        port = self.agency_url.rpartition(":")[2]
+        with (self.folder / "agency.log").open("ab") as log:
+            self._agency = subprocess.Popen(
+                [sys.executable, "-m", "tests.faults.agency", port],
+                cwd=ROOT,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                preexec_fn=leash(),  # noqa: PLW1509 - one system call, made ready before the fork
+            )
+        until(self._agency_answers, "the agency answers")
+        for case in told_cases():
+            if case.agency is not None:
+                script = {"contract": case.contract, "story": case.agency}
+                httpx.post(f"{self.agency_url}/script", json=script, timeout=ANSWER_WITHIN_S).raise_for_status()
+
+    def _agency_answers(self) -> bool:
+        try:
+            return httpx.get(f"{self.agency_url}/clock", timeout=ANSWER_WITHIN_S).status_code == httpx.codes.OK
+        except httpx.TransportError:
+            return False
+
+    def _connector(self) -> httpx.Client:
+        assert self.connector is not None
+        return httpx.Client(base_url=self.connector.url, timeout=ANSWER_WITHIN_S)
+
+    # --- what must have become of it
+
+    def caught_up(self) -> None:
+        """Wait until nobody has anything left to do, and what one of them did is no work for another either."""
+        self.ready()
+        while True:
+            before = self._written()
+            self.house.settle(CAUGHT_UP_WITHIN_S)
+            until(self._connector_idle, "the connector has nothing left to do", CAUGHT_UP_WITHIN_S)
+            self._connector().post("/poll").raise_for_status()
+            self.house.settle(CAUGHT_UP_WITHIN_S)
+            if before == self._written():
+                return
+
+    def _connector_idle(self) -> bool:
+        status = self._connector().get("/status").json()
+        assert not status["halted"], f"the connector stands still: {status['halted']}"
+        return status["lag"] is not None and not any(status["lag"].values()) and not status["unfinished"]
+
+    def _written(self) -> tuple[int, ...]:
+        return tuple(len(self.house.exported(topic)) for topic in (topics.COMMANDS, topics.REPLIES, topics.CASE_HISTORY))
+
+    def assert_all_is_well(self) -> str:
+        """Caught up, nothing lost, doubled or different, each handover one case. Returns in words what was compared."""
+        self.caught_up()
+        assert all(process.running for process in self.processes)
+        verdict = self.house.audit()
+        assert_clean(verdict)
+        return f"{verdict['events']} events, {said(verdict)}; {self._assert_one_case_each()}; {self.house.figures().transactions()}"
+
+    def _assert_one_case_each(self) -> str:
+        handovers = {of["data"]["handover_id"] for of in self._values(topics.COMMANDS) if of["type"] == "case.submit"}
+        without = {of["data"]["handover_id"] for of in self._values(topics.REPLIES) if of["type"] in NO_CASE}
+        page: dict[str, Any] = httpx.get(f"{self.agency_url}/cases", timeout=ANSWER_WITHIN_S).json()
+        held = Counter(case["reference"] for case in page["cases"])
+        assert handovers, "nothing was handed over"
+        assert [reference for reference, count in held.items() if count > 1] == [], "cases that the agency has twice"
+        assert held.keys() - handovers == set(), "cases that nobody handed over"
+        assert handovers - held.keys() - without == set(), "handovers that never became a case"
+        return f"{len(handovers)} handovers, {len(held)} cases"
+
+    def _values(self, topic: str) -> list[dict[str, Any]]:
+        return [line["value"] for line in self.house.exported(topic)]
+
+
+@contextmanager
+def town(folder: Path) -> Iterator[Town]:
+    """Brokers, their networks, and nobody yet."""
+    with ExitStack() as opened:
+        net = opened.enter_context(network(LANES, NODES))
+        brokers = opened.enter_context(three(folder / "kafka", {listener(name): lane.ports for name, lane in net.lanes.items()}))
+        for name, lane in net.lanes.items():
+            lane.to = brokers.lane_ports[listener(name)]
+        found = Town(brokers, net, folder)
+        opened.callback(found.close)
+        yield found
+
+
+def listener(lane: str) -> str:
+    return f"LANE_{lane}"
