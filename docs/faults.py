@@ -111,7 +111,7 @@ FAULTS: Final = (
         (
             "engine/test_outage.work_goes_on_by_itself_when_the_broker_is_back",
             "connectors/test_outage.a_broker_that_goes_doubles_no_case_and_loses_no_status",
-            "faults/test_cluster.a_broker_is_killed_while_events_flow",
+            "faults/test_cluster.everybody_fails_while_events_flow",
             _SEEDS,
         ),
     ),

@@ -112,10 +112,10 @@ class House:
 
     # --- workers
 
-    def worker(self, name: str, *options: str, bootstrap: str | None = None, **settings: str) -> Worker:
-        """Start a worker; `settings` as `MAHNLAUF_WORKER__…` takes them. `bootstrap`: its own way to the brokers."""
+    def worker(self, name: str, *options: str, **settings: str) -> Worker:
+        """Start a worker; `settings` as `MAHNLAUF_WORKER__…` takes them."""
         own = {f"MAHNLAUF_WORKER__{setting.upper()}": value for setting, value in settings.items()}
-        started = Worker(name, self.folder, {**self.environment(bootstrap), **own}, *options)
+        started = Worker(name, self.folder, {**self.environment(), **own}, *options)
         self.workers.append(started)
         return started
 

@@ -37,7 +37,7 @@ class Process:
             self.process = subprocess.Popen(
                 [*MAHNLAUF, *words],
                 cwd=folder,
-                env={**environment, "PYTHONPATH": str(ROOT), f"MAHNLAUF_{kind.upper()}__PORT": str(self.port)},
+                env={"PYTHONPATH": str(ROOT), **environment, f"MAHNLAUF_{kind.upper()}__PORT": str(self.port)},
                 stdin=subprocess.DEVNULL,
                 stdout=log,
                 stderr=subprocess.STDOUT,

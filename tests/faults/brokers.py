@@ -176,10 +176,17 @@ class Brokers:
             if part.leader < 0 or len(part.isrs) < len(part.replicas)
         ]
 
+    def coordinator(self, group: str) -> int:
+        """The node that keeps a group now."""
+        [told] = self._admin().describe_consumer_groups([group], request_timeout=ASK_WITHIN_S).values()
+        return int(told.result().coordinator.id)
+
+    def _admin(self) -> AdminClient:
+        return AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
+
     def _metadata(self) -> Any:
-        client = AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
         try:
-            return client.list_topics(timeout=ASK_WITHIN_S)
+            return self._admin().list_topics(timeout=ASK_WITHIN_S)
         except Exception:  # KafkaException: nobody answers now
             return None
 

@@ -11,6 +11,7 @@ from collections import Counter
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -20,6 +21,7 @@ import yaml
 from mahnlauf.broker.leash import leash
 from mahnlauf.broker.ports import LOOPBACK, choose_port
 from mahnlauf.failures import ClusterWrong
+from mahnlauf.settings import Connector
 from mahnlauf.stories import LAST_DAY, POLICY, TENANT
 from mahnlauf.stories import cases as told_cases
 from mahnlauf.stories import lines as told_lines
@@ -49,6 +51,9 @@ secret_variable = "{CODE_VARIABLE}"
 per_second = 1000
 """
 CONNECTOR_SESSION_S = 6
+CONNECTORS_GROUP = Connector.model_fields["app"].default
+CLUSTER_WRONG = 3
+COULD_NOT_BEGIN = "does not answer as it should"
 TRIES = 20
 ANSWER_WITHIN_S = 10.0
 CAUGHT_UP_WITHIN_S = 120.0
@@ -64,13 +69,15 @@ def cases() -> Cases:
 
 
 class Town:
-    """`house` sees the brokers without anything between. `workers` and `connector` are those that ought to be running now."""
+    """`house` sees the brokers without anything between. `workers` are those that ought to be running now."""
 
-    def __init__(self, brokers: Brokers, net: Network, folder: Path) -> None:
+    def __init__(self, brokers: Brokers, net: Network, folder: Path, *, static: bool, code: Path) -> None:
+        """`static`: workers say under which id they come back. `code`: what they run until they are `upgraded`."""
+        self._static, self._code = static, code
+        self.upgraded: set[str] = set()
         self.brokers, self.network, self.folder = brokers, net, folder
         self.house = House(brokers.bootstrap, folder)
         self.workers: dict[str, Worker] = {}
-        self.connector: Process | None = None
         self._connectors: list[Process] = []
         self._turns: Counter[str] = Counter()
         self.agency_url = f"http://{LOOPBACK}:{choose_port(None)}"
@@ -84,17 +91,22 @@ class Town:
         self.house.furnish(of)
         self._accounts.write_text(ACCOUNTS)
         self._open_agency()
-        for name in WORKERS:
-            self.start_worker(name)
-        self.start_connector()
+        for name in LANES:
+            self.start(name)
         self.ready()
 
     def start_worker(self, name: str) -> None:
         """Returns at once."""
         self._turns[name] += 1
-        folder = self.folder / f"store-{name}"
-        own = {"store": "rocksdb", "state_folder": str(folder), "instance_id": f"worker-{name}"}
-        self.workers[name] = self.house.worker(f"{name}-{self._turns[name]}", bootstrap=self.lane(name).bootstrap, **own)
+        own = {
+            "PYTHONPATH": str(ROOT if name in self.upgraded else self._code),
+            "MAHNLAUF_WORKER__STORE": "rocksdb",
+            "MAHNLAUF_WORKER__STATE_FOLDER": str(self.store(name)),
+            **({"MAHNLAUF_WORKER__INSTANCE_ID": f"worker-{name}"} if self._static else {}),
+        }
+        environment = {**self.house.environment(self.lane(name).bootstrap), **own}
+        self.workers[name] = Worker(f"{name}-{self._turns[name]}", self.folder, environment)
+        self.house.workers.append(self.workers[name])
 
     def start_connector(self) -> None:
         """Returns at once."""
@@ -107,18 +119,78 @@ class Town:
         }
         environment = {**self.house.environment(self.lane(CONNECTOR).bootstrap), **own}
         words = ("--config", str(self._accounts), "connector")
-        self.connector = Process("connector", f"{CONNECTOR}-{self._turns[CONNECTOR]}", self.folder, environment, *words)
-        self._connectors.append(self.connector)
+        self._connectors.append(Process("connector", f"{CONNECTOR}-{self._turns[CONNECTOR]}", self.folder, environment, *words))
+
+    def start(self, name: str) -> None:
+        """A worker, or the connector. Returns at once."""
+        if name == CONNECTOR:
+            self.start_connector()
+        else:
+            self.start_worker(name)
+
+    def kill(self, name: str) -> None:
+        """kill -9 of whoever bears that name now."""
+        self.bearer(name).kill()
+
+    def end(self, name: str) -> None:
+        """SIGTERM; it must leave in order."""
+        code = self.bearer(name).terminate()
+        assert code == 0, f"{name} ended with {code}:\n{self.bearer(name).last_words()}"
+
+    def stop(self, name: str) -> None:
+        """SIGSTOP."""
+        self.bearer(name).stop()
+
+    def go_on(self, name: str) -> None:
+        """SIGCONT."""
+        self.bearer(name).go_on()
+
+    def bearer(self, name: str) -> Process:
+        """The process that has that name now."""
+        return self.at_the_agency if name == CONNECTOR else self.workers[name]
+
+    def store(self, name: str) -> Path:
+        """Where a worker keeps its state between its lives."""
+        return self.folder / f"store-{name}"
+
+    def kill_all(self) -> None:
+        """Brokers, workers and connector, as fast as it goes."""
+        for broker in self.brokers.all.values():
+            broker.kill()
+        for process in self.processes:
+            process.kill()
+
+    def start_all(self) -> None:
+        """Workers and connector do not wait for the brokers."""
+        for name in LANES:
+            self.start(name)
+        self.brokers.start(*NODES)
+
+    def supervise(self) -> None:
+        """Start again who could not begin because a broker was away, as whoever runs them must (exit code 3)."""
+        for name in self._turns:
+            process = self.bearer(name)
+            if not process.running and process.process.returncode == CLUSTER_WRONG and COULD_NOT_BEGIN in process.last_words():
+                tell(f"  {process.name} could not begin while a broker was away, and is started again")
+                self.start(name)
 
     def ready(self) -> None:
         """Wait until everybody who ought to be running says so."""
-        for process in self.processes:
-            until(process.ready, f"{process.kind} {process.name} is ready")
+        for name in LANES:
+            until(partial(self._is_ready, name), f"{name} is ready")
+
+    def _is_ready(self, name: str) -> bool:
+        self.supervise()
+        return self.bearer(name).ready()
 
     @property
     def processes(self) -> list[Process]:
-        assert self.connector is not None
-        return [*self.workers.values(), self.connector]
+        return [*self.workers.values(), self.at_the_agency]
+
+    @property
+    def at_the_agency(self) -> Process:
+        """The connector that ought to be running now."""
+        return self._connectors[-1]
 
     def lane(self, name: str) -> Lane:
         return self.network.lanes[name]
@@ -177,8 +249,7 @@ class Town:
             return False
 
     def _connector(self) -> httpx.Client:
-        assert self.connector is not None
-        return httpx.Client(base_url=self.connector.url, timeout=ANSWER_WITHIN_S)
+        return httpx.Client(base_url=self.at_the_agency.url, timeout=ANSWER_WITHIN_S)
 
     # --- what must have become of it
 
@@ -221,19 +292,24 @@ class Town:
         assert handovers - held.keys() - without == set(), "handovers that never became a case"
         return f"{len(handovers)} handovers, {len(held)} cases"
 
+    def waits_for_an_end(self) -> bool:
+        """Whether a process says that it stands behind a transaction that nobody ends."""
+        every = (*self.house.workers, *self._connectors)
+        return any("kafka-transactions.sh" in process.log.read_text(errors="replace") for process in every)
+
     def _values(self, topic: str) -> list[dict[str, Any]]:
         return [line["value"] for line in self.house.exported(topic)]
 
 
 @contextmanager
-def town(folder: Path) -> Iterator[Town]:
+def town(folder: Path, *, static: bool = True, code: Path = ROOT) -> Iterator[Town]:
     """Brokers, their networks, and nobody yet."""
     with ExitStack() as opened:
         net = opened.enter_context(network(LANES, NODES))
         brokers = opened.enter_context(three(folder / "kafka", {listener(name): lane.ports for name, lane in net.lanes.items()}))
         for name, lane in net.lanes.items():
             lane.to = brokers.lane_ports[listener(name)]
-        found = Town(brokers, net, folder)
+        found = Town(brokers, net, folder, static=static, code=code)
         opened.callback(found.close)
         yield found
 
