@@ -13,8 +13,9 @@ from urllib.parse import urlencode
 
 from sqlalchemy import ColumnElement, Engine, Row, Select, and_, func, literal, or_, select, tuple_
 
+from console.pages import narrowed
 from console.views.rows import Acts
-from console.views.tables import CASES, DEBTORS, SORTABLE
+from console.views.tables import CASES, DEBTORS, SORTABLE, TOTALS
 from schemas.fields import Status
 
 PAGE_ROWS: Final = 50
@@ -31,6 +32,7 @@ class Wanted:
     status: str = ""
     agency: str = ""
     acts: str = ""
+    flag: str = ""
     sort: str = DEFAULT_SORT
     after: str = ""
     before: str = ""
@@ -90,7 +92,8 @@ def page(engine: Engine, wanted: Wanted, tenant: str, *, persons: bool) -> Page:
         asked = asked.where(tuple_(*order) < given if descending != backwards else tuple_(*order) > given)
     asked = asked.order_by(*(part.desc() if descending != backwards else part.asc() for part in order)).limit(PAGE_ROWS + 1)
     with engine.connect() as connection:
-        rows = list(connection.execute(asked))
+        few = narrowed.few(connection, wanted, tenant, persons=persons)
+        rows = list(connection.execute(asked if few is None else asked.where(tuple_(CASES.c.tenant, CASES.c.contract).in_(few))))
     more, rows = len(rows) > PAGE_ROWS, rows[:PAGE_ROWS]
     if backwards:
         rows.reverse()
@@ -118,6 +121,8 @@ def _filters(wanted: Wanted, tenant: str, *, persons: bool) -> list[ColumnElemen
     found += [CASES.c[name] == getattr(wanted, name) for name in ("status", "agency") if getattr(wanted, name)]
     if wanted.acts:
         found.append(CASES.c.acts == int(wanted.acts))
+    if wanted.flag:
+        found += [CASES.c.acts == int(Acts.PERSON), CASES.c.attention.contains(f" {wanted.flag} ", autoescape=True)]
     for word in wanted.q.lower().split():
         in_case = CASES.c.sought.contains(word, autoescape=True)
         found.append(or_(in_case, DEBTORS.c.sought.contains(word, autoescape=True)) if persons else in_case)
@@ -147,16 +152,16 @@ class Sums:
 
 
 def sums(engine: Engine, tenant: str) -> Sums:
-    asked = select(CASES.c.acts, func.count()).group_by(CASES.c.acts)
+    asked = select(TOTALS.c.acts, func.sum(TOTALS.c.contracts)).group_by(TOTALS.c.acts)
     with engine.connect() as connection:
-        return Sums(dict(tuple(row) for row in connection.execute(asked.where(CASES.c.tenant == tenant) if tenant else asked)))
+        return Sums({row[0]: int(row[1]) for row in connection.execute(asked.where(TOTALS.c.tenant == tenant) if tenant else asked)})
 
 
 def agencies(engine: Engine, tenant: str) -> list[str]:
     """Those that have cases, by name."""
-    asked = select(CASES.c.agency).distinct().where(CASES.c.agency != "").order_by(CASES.c.agency)
+    asked = select(TOTALS.c.agency).distinct().where(TOTALS.c.agency != "").order_by(TOTALS.c.agency)
     with engine.connect() as connection:
-        return list(connection.execute(asked.where(CASES.c.tenant == tenant) if tenant else asked).scalars())
+        return list(connection.execute(asked.where(TOTALS.c.tenant == tenant) if tenant else asked).scalars())
 
 
 def cases(engine: Engine, keys: Sequence[tuple[str, ...]], tenant: str) -> list[Row[Any]]:

@@ -28,18 +28,27 @@ class Acts(IntEnum):
 
 
 WITH_AGENCY: Final = frozenset({"Passed", "Accepted", "FirstDunningPhase", "SecondDunningPhase", "DebtCollection"})
-FOR_A_PERSON: Final = frozenset({"Rejected"})
+REJECTED: Final = "rejected"
+FOR_A_PERSON: Final = {"Rejected": REJECTED}
+"""Statuses that wait for a person as a flag would."""
 APPROVAL: Final = "approval"
 """What a step waits for that only a person gives (`waiting_for`)."""
 
 
 def acts(data: CaseStatusData) -> Acts:
     """Attention, a rejection and a step that waits for approval are a person's; a case is its agency's; what is owed else the debtor's."""
-    if data.attention or data.status in FOR_A_PERSON or APPROVAL in data.waiting_for:
+    if flags(data):
         return Acts.PERSON
     if data.status in WITH_AGENCY:
         return Acts.AGENCY
     return Acts.DEBTOR if data.open_amount else Acts.NOBODY
+
+
+def flags(data: CaseStatusData) -> str:
+    """Everything for which it waits for a person, between blanks."""
+    more = ([FOR_A_PERSON[data.status]] if data.status in FOR_A_PERSON else []) + ([APPROVAL] if APPROVAL in data.waiting_for else [])
+    found = dict.fromkeys((*data.attention, *more))
+    return f" {' '.join(found)} "[:1000] if found else ""
 
 
 def moment(value: datetime | None) -> str:
@@ -62,7 +71,7 @@ def case(event: CaseStatus) -> Row:
         **{name: getattr(data, name) for name in ("open_amount", "overdue_amount", "costs", "interest")},
         **{name: getattr(data, name) or "" for name in ("currency", "agency", "agency_account", "case_id", "stage")},
         "acts": int(acts(data)),
-        "attention": " ".join(data.attention)[:1000],
+        "attention": flags(data),
         "next_step_on": data.next_step_on.isoformat() if data.next_step_on else "",
         "changed_at": moment(data.changed_at),
         "sought": "\n".join(word for word in words if word).lower(),

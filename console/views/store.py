@@ -13,8 +13,9 @@ from sqlalchemy import Connection, Engine, Table, and_, bindparam, delete, selec
 from sqlalchemy.dialects import postgresql, sqlite
 
 from console.database import migrate, writing
+from console.views import totals
 from console.views.rows import VIEWS, Row, View
-from console.views.tables import CONTENTS, DEBTORS, POSITIONS
+from console.views.tables import CASES, CONTENTS, DEBTORS, POSITIONS, TOTALS
 from schemas import topics
 
 Place: TypeAlias = tuple[str, int]
@@ -111,6 +112,8 @@ def _was_away(topic: str, caught_up_ms: int) -> bool:
 
 def _begin_anew(connection: Connection, topic: str, table: Table) -> None:
     connection.execute(delete(table))
+    if table is CASES:
+        connection.execute(delete(TOTALS))
     connection.execute(delete(POSITIONS).where(POSITIONS.c.topic == topic))
 
 
@@ -145,6 +148,8 @@ def _replace(connection: Connection, view: View, pieces: Iterable[tuple[int, Pie
     latest = {key: row for _, piece in pieces for _, key, row in piece.rows}
     gone = [{"gone_tenant": tenant, "gone_contract": contract} for (tenant, contract), row in latest.items() if row is None]
     rows = [row for row in latest.values() if row is not None]
+    if view.table is CASES and latest:
+        totals.change(connection, connection.execute(totals.standing(list(latest))), rows)
     if gone:
         connection.execute(_gone(view.table), gone)
     if rows:

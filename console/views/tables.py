@@ -6,7 +6,7 @@ six fractional digits: as text they sort as they should in every database. What 
 
 from typing import Final
 
-from sqlalchemy import JSON, BigInteger, Column, Index, Integer, MetaData, String, Table, Text
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, MetaData, String, Table, Text, column, table
 
 METADATA: Final = MetaData()
 
@@ -49,7 +49,8 @@ CASES: Final = Table(
     Column("told", JSON, nullable=False),
 )
 """A row each contract, as case-status tells it. What is absent is the empty text, so that every column sorts alike in every database.
-`acts`: see `Acts` in rows.py. `sought` is what search looks through, in lower case. `told` is the whole of the event's data."""
+`acts`: see `Acts` in rows.py. `attention`: what waits for a person, between blanks: the flags of case-status, `rejected` and `approval`.
+`sought` is what search looks through, in lower case. `told` is the whole of the event's data."""
 
 SORTABLE: Final = (
     *("tenant", "contract", "status", "dunning_level", "open_amount", "overdue_amount", "costs", "interest"),
@@ -105,4 +106,20 @@ DEBTORS: Final = Table(
 )
 """Person data: filled only where the operator turned it on, and a row goes with its tombstone."""
 
-CONTENTS: Final = (CASES, HISTORY, REPLIES, NOTICES, DEBTORS)
+TOTALS: Final = Table(
+    "case_totals",
+    METADATA,
+    Column("tenant", String(256), primary_key=True),
+    Column("status", String(256), primary_key=True),
+    Column("agency", String(256), primary_key=True),
+    Column("currency", String(256), primary_key=True),
+    Column("acts", Integer, primary_key=True, autoincrement=False),
+    Column("contracts", BigInteger, nullable=False),
+    Column("open_amount", BigInteger, nullable=False),
+    Column("overdue_amount", BigInteger, nullable=False),
+)
+"""Sums of `cases`, changed with them in the same transaction."""
+CASE_WORDS: Final = table("case_words", column("rowid"), column("sought"))
+"""SQLite's index of every three letters of `cases.sought`; PostgreSQL has one on the column itself."""
+
+CONTENTS: Final = (CASES, HISTORY, REPLIES, NOTICES, DEBTORS, TOTALS)

@@ -1,10 +1,10 @@
 """A cluster on which contracts live, and the views beside it."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from datetime import date
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from sqlalchemy import Engine, select
 
@@ -25,6 +25,9 @@ CONTRACTS: Final = 12
 LAST_DAY: Final = date(2025, 3, 20)
 NAME: Final = "Müller"
 
+Sql: TypeAlias = Callable[[str], str]
+"""By name the address of a database."""
+
 
 async def lived(bootstrap: str, folder: Path) -> Connection:
     """Some contracts that lived for some months, the first of them handed over; an agency's answers, and two debtors more."""
@@ -32,7 +35,7 @@ async def lived(bootstrap: str, folder: Path) -> Connection:
     await work(connection, PARTITIONS)
     await write(connection, topics.REPLIES, "C-1001", _answer("case.message_received", message_id="m-1", text="Herr Müller rief an"))
     for contract in ("D-1", "D-2"):
-        await write(connection, topics.DEBTORS, contract, _debtor(contract))
+        await write(connection, topics.DEBTORS, contract, debtor(contract))
     return connection
 
 
@@ -50,13 +53,19 @@ def _answer(kind: str, **data: Any) -> dict[str, Any]:
     return {"id": f"{kind}-1", "type": kind, "data": {"handover_id": "h-1", "occurred_at": "2025-03-20T10:00:00Z", **data}}
 
 
-def _debtor(contract: str) -> dict[str, Any]:
+def debtor(contract: str) -> dict[str, Any]:
+    """A person."""
     return {"id": contract, "type": "debtor.described", "data": {"kind": "consumer", "first_name": "Eva", "last_name": NAME}}
 
 
-def store(folder: Path, name: str = "views") -> tuple[Engine, Store]:
+def files_in(folder: Path) -> Sql:
+    """Databases as files of SQLite."""
+    return lambda name: f"sqlite:///{folder / name}.sqlite"
+
+
+def store(sql: Sql, name: str = "views") -> tuple[Engine, Store]:
     """Views of their own, migrated, and the engine to look into them."""
-    engine = opened(f"sqlite:///{folder / name}.sqlite")
+    engine = opened(sql(name))
     made = Store(engine)
     made.migrate()
     return engine, made

@@ -21,6 +21,7 @@ from console.api.app import following
 from console.database import writing
 from console.views.tables import CASES, HISTORY, POSITIONS
 from schemas import topics
+from tests.console.kit import files_in
 from tests.console.test_pages import House, add
 
 DAY_MS = 24 * 3600 * 1000
@@ -29,7 +30,7 @@ CHECKS = [not_a_server_error, status_code_conformance, content_type_conformance,
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
-    made = House(tmp_path)
+    made = House(files_in(tmp_path))
     add(made.views, "acme", "C-1", attention=["ladder_ended"])
     add(made.views, "acme", "C-2", status="Accepted", agency="atriga", next_step=None, handover_id="h-1")
     add(made.views, "other", "C-9", status="Rejected", acts=3)

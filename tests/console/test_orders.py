@@ -27,7 +27,7 @@ from streams.engine.cluster import Connection
 from streams.engine.engine import Engine
 from streams.processor import EscalationProcessor
 from streams.worker.config import engine_config
-from tests.console.kit import LAST_DAY, PARTITIONS, store
+from tests.console.kit import LAST_DAY, PARTITIONS, files_in, store
 from tests.console.test_pages import BROWSER, CHEAP, PASSWORD, SCRIPT, House, add
 from tests.front_door.published import stories
 
@@ -36,7 +36,7 @@ PAGE = "/cases/acme/C-1"
 
 @pytest.fixture
 def house(tmp_path: Path) -> Iterator[House]:
-    made = House(tmp_path)
+    made = House(files_in(tmp_path))
     made.user("anna", role="work")
     made.user("rita")
     made.user("otto", "other", role="admin")
@@ -207,7 +207,7 @@ def test_the_table_as_a_file_holds_what_the_filter_finds_and_no_formula(house: H
 async def test_an_order_goes_through_kafka_and_the_rules_and_is_seen_on_the_page(own_kafka: str, tmp_path: Path) -> None:
     """A hold, which is applied, and the release of one that is there no more, which the processor refuses and says why."""
     connection = (await stories(own_kafka, tmp_path, 12, LAST_DAY)).connection
-    views, made = store(tmp_path)
+    views, made = store(files_in(tmp_path))
     people = opened(f"sqlite:///{tmp_path / 'people.sqlite'}")
     directory = Directory(people, hasher=CHEAP)
     directory.migrate()

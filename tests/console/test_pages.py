@@ -6,7 +6,6 @@ import html
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
-from pathlib import Path
 from typing import Any
 
 import pytest
@@ -23,8 +22,10 @@ from console.pages.texts import TEXTS
 from console.people.directory import FAILED_MAX, FAILED_WITHIN_MS, SESSION_MS, Directory
 from console.people.orders import OrderLog
 from console.people.tokens import Tokens
+from console.views import rows, totals
 from console.views.tables import CASES, DEBTORS, HISTORY, SORTABLE
-from tests.console.kit import store
+from schemas.status import CaseStatusData
+from tests.console.kit import Sql, store
 
 PASSWORD = "correct horse battery"
 CHEAP = PasswordHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -83,10 +84,10 @@ class StandInDesk:
 class House:
     """A console with some cases, and browsers that look at it."""
 
-    def __init__(self, folder: Path) -> None:
-        self.views, _ = store(folder)
+    def __init__(self, sql: Sql) -> None:
+        self.views, _ = store(sql)
         self.clock = Clock()
-        people = opened(f"sqlite:///{folder / 'people.sqlite'}")
+        people = opened(sql("people"))
         self.directory = Directory(people, self.clock, CHEAP)
         self.directory.migrate()
         self.orders = OrderLog(people, self.clock)
@@ -108,15 +109,22 @@ class House:
 def add(views: Engine, tenant: str, contract: str, **changes: Any) -> None:
     told = copy.deepcopy(TOLD) | {name: value for name, value in changes.items() if name in TOLD}
     row = {column.name: told.get(column.name) or column.type.python_type() for column in CASES.columns}
-    row |= {"tenant": tenant, "contract": contract, "acts": changes.get("acts", 1), "attention": " ".join(told["attention"]), "told": told}
+    row |= {
+        "tenant": tenant,
+        "contract": contract,
+        "acts": changes.get("acts", 1),
+        "attention": rows.flags(CaseStatusData.model_validate(told, strict=False)),
+        "told": told,
+    }
     row["sought"] = contract.lower()
     with writing(views).begin() as connection:
         connection.execute(insert(CASES), row)
+        totals.change(connection, [], [row])
 
 
 @pytest.fixture
-def house(tmp_path: Path) -> Iterator[House]:
-    made = House(tmp_path)
+def house(sql: Sql) -> Iterator[House]:
+    made = House(sql)
     for name, tenant in (("anna", ""), ("bert", "acme")):
         made.user(name, tenant)
     add(made.views, "acme", "C-1")
@@ -314,6 +322,8 @@ def test_what_waits_for_a_person_is_counted_by_what_it_is_with_what_to_do(house:
     assert [(name, count) for _, name, count in found] == [("Question of the agency", "2"), ("Approval", "1"), ("Ladder has ended", "1")]
     assert "Rejected by the agency" not in text, "another tenant's"
     assert "Rejected by the agency" in house.browser("anna").get("/attention").text
+    for path, _, count in found:
+        assert len(re.findall('scope="row" data-label', house.browser("bert").get(path.replace("&amp;", "&")).text)) == int(count)
     assert all(key.removeprefix("do_") in TEXTS for key in TEXTS if key.startswith("do_"))
 
 
