@@ -101,9 +101,15 @@ FAULTS: Final = (
     ),
     Fault("workers that come and go", "the same", ("chaos/test_workers.killed_stopped_and_joined_while_events_flow", _SEEDS)),
     Fault(
-        "a restart from the changelog; the local store lost",
+        "a restart from the changelog; the local store lost, cut short or damaged",
         "states equal to a replay",
-        ("engine/test_store.what_can_t_be_trusted_is_rebuilt", "engine/test_engine.a_store_that_missed_what_another_worker_did_catches_up"),
+        (
+            "engine/test_store.what_can_t_be_trusted_is_rebuilt",
+            "engine/test_store.a_damaged_block_is_told_and_nothing_is_left_out",
+            "engine/test_engine.a_store_that_turns_out_damaged_is_rebuilt_and_no_record_is_to_blame",
+            "engine/test_engine.a_store_that_missed_what_another_worker_did_catches_up",
+            "faults/test_cluster.stores_are_lost_and_cut_short",
+        ),
     ),
     Fault(
         "brokers that pause, die and come back",

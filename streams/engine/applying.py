@@ -9,6 +9,7 @@ from msgspec.structs import replace
 
 from streams.engine import deadletter, reroute
 from streams.engine.config import EngineConfig
+from streams.engine.errors import EngineError
 from streams.engine.framing import NEVER, PROGRESS_KEY, RESERVED, SHARED_KEY, frame, unframe
 from streams.engine.placing import partition_of
 from streams.engine.progress import Progress
@@ -93,6 +94,8 @@ class Applier(Generic[State, Shared, Event]):
                     self._keyed(record, key)
                 else:
                     self._other(record)
+            except EngineError:
+                raise  # no record is to blame
             except Exception as error:
                 culprit = (record.topic, record.offset)
                 if culprit not in self._condemned:
@@ -131,6 +134,8 @@ class Applier(Generic[State, Shared, Event]):
             entry = self.states.find(key)
             if entry.state is not None:
                 self._took(key, entry, self._processor.visit(self.shared, key, entry.state, event))
+        except EngineError:
+            raise
         except Exception as error:
             if key not in self._condemned and key not in self.progress.failing:
                 raise ProcessorFailed(key, error) from error

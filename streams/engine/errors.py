@@ -3,6 +3,7 @@
 `Fenced`, `TransactionFailed`: the partition is given up and taken again from the committed state (but for `RecordTooLarge`, which would
 come again for ever: the engine makes it `Stopped`).
 `Unreachable`, `Undecided`: Kafka does not answer, or not for good; the same again later.
+`StoreDamaged`: the folder is deleted, and the partition taken again from the changelog.
 `Stopped`: nothing automatic is right any more; the partition stands still with an alarm until a person has acted.
 """
 
@@ -29,6 +30,10 @@ class Unreachable(EngineError):
 
 class Undecided(EngineError):
     """A transaction of a fenced owner is still open. The message names the place and what a person can do if it stays."""
+
+
+class StoreDamaged(EngineError):
+    """A local store does not hold what was written to it. No record is to blame."""
 
 
 class Stopped(EngineError):

@@ -7,20 +7,23 @@ A folder is rebuilt from the changelog, not trusted, when it is of another clust
 beyond the changelog's end (a restored backup), or when it is older than tombstones are kept (limits.py). Its age counts from when it last
 was all that the changelog held: from a commit or the end of a recovery, not from a recovery under way or from closing it, which may come
 after anything.
+
+A damaged one is rebuilt too. Where only reading shows the damage, the store says so instead of holding less: it raises StoreDamaged, and
+its folder goes when it is closed.
 """
 
 import json
 import logging
 import shutil
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
 from rocksdict import BlockBasedOptions, Cache, DBCompressionType, Options, Rdict, ReadOptions, WriteBatch
 
-from streams.engine.errors import EngineError
+from streams.engine.errors import EngineError, StoreDamaged
 from streams.engine.framing import NEVER, RESERVED, due_of
 from streams.engine.store import Moves
 
@@ -30,6 +33,8 @@ _STATE, _DUE, _META = b"s", b"d", b"m"
 _FACTS = _META + b"facts"
 _CACHE_BYTES = 32 << 20
 _WRITE_BUFFER_BYTES = 16 << 20
+_DAMAGE = ("Corruption", "No such file or directory")
+"""What RocksDB says where a file is not what it wrote. Anything else (a lock, a full disk, permissions) is no reason to delete a folder."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,26 +47,44 @@ class Origin:
 
 
 class RocksStore:
-    """States of one partition in the folder `path`. Raises EngineError if another process has it open."""
+    """States of one partition in the folder `path`. Raises EngineError if another process has it open, StoreDamaged from any method but
+    `close`."""
 
     def __init__(self, path: Path, origin: Origin, changelog_end: int, max_age_s: float, *, clock: Callable[[], float] = time.time) -> None:
         self._clock = clock
         self._origin = origin
-        found = path.exists()
-        self._db = _open(path)
-        reason = _distrusted(self._facts(), origin, changelog_end, max_age_s, clock()) if found else None
-        if reason is not None:
-            log.warning("%s is rebuilt from the changelog: %s", path, reason)
-            self._db.close()
-            shutil.rmtree(path)
-            self._db = _open(path)
-        facts = self._facts()
+        self._path = path
+        self._damaged = False
+        self._db: Any = None
+        facts = self._opened(changelog_end, max_age_s)
         self.position = int(facts.get("position", 0))
         self._whole_at_s: float = facts.get("written_at_s", clock())
         self._rebuilding = self.position == 0
 
+    def _opened(self, changelog_end: int, max_age_s: float) -> dict[str, Any]:
+        """What the folder says of itself; {} of a new one."""
+        reason: str | None = None
+        if self._path.exists():
+            try:
+                self._db = _open(self._path)
+                facts = self._facts()
+                reason = _distrusted(facts, self._origin, changelog_end, max_age_s, self._clock())
+            except StoreDamaged as error:
+                reason = str(error)
+            if reason is None:
+                return facts
+            log.warning("%s is rebuilt from the changelog: %s", self._path, reason)
+            self._damaged = True
+            self.close()
+            self._damaged = False
+        self._db = _open(self._path)
+        return {}
+
     def get(self, key: bytes) -> bytes | None:
-        value: bytes | None = self._db.get(_STATE + key)
+        try:
+            value: bytes | None = self._db.get(_STATE + key)
+        except Exception as error:  # rocksdict raises nothing narrower
+            raise self._failed(error) from error
         return value
 
     def load(self, records: Mapping[bytes, bytes | None], position: int) -> None:
@@ -72,8 +95,10 @@ class RocksStore:
         self._whole_at_s = self._clock()
         if self._rebuilding:
             self._index_all()
-        else:
-            self._db.put(_FACTS, self._now(self.position))
+            return
+        batch = WriteBatch(raw_mode=True)
+        batch.put(_FACTS, self._now(self.position))
+        self._commit(batch)
 
     def write(self, changes: Mapping[bytes, bytes | None], moves: Moves, position: int) -> None:
         self._whole_at_s = self._clock()
@@ -89,8 +114,14 @@ class RocksStore:
         for key, (before, after) in moves.items():
             _move(batch, key, before, after)
         batch.put(_FACTS, self._now(position))
-        self._db.write(batch)
+        self._commit(batch)
         self.position = position
+
+    def _commit(self, batch: Any) -> None:
+        try:
+            self._db.write(batch)
+        except Exception as error:
+            raise self._failed(error) from error
 
     def due(self, now_ms: int) -> list[bytes]:
         return [key[9:] for key in self._keys(_DUE, _DUE + (now_ms + 1).to_bytes(8, "big"))]
@@ -103,10 +134,16 @@ class RocksStore:
         return int(self._db.property_int_value("rocksdb.estimate-num-keys") or 0) // 2
 
     def close(self) -> None:
-        self._db.close()
+        if self._db is not None:
+            self._db.close()
+        if self._damaged:
+            shutil.rmtree(self._path)
 
     def _facts(self) -> dict[str, Any]:
-        facts: dict[str, Any] = json.loads(self._db.get(_FACTS) or b"{}")
+        try:
+            facts: dict[str, Any] = json.loads(self._db.get(_FACTS) or b"{}")
+        except Exception as error:
+            raise self._failed(error) from error
         return facts
 
     def _now(self, position: int) -> bytes:
@@ -115,7 +152,10 @@ class RocksStore:
         return json.dumps({"origin": asdict(self._origin), "position": stands_at, "written_at_s": self._whole_at_s}).encode()
 
     def _moves(self, records: Mapping[bytes, bytes | None]) -> Moves:
-        before = self._db.get([_STATE + key for key in records])
+        try:
+            before = self._db.get([_STATE + key for key in records])
+        except Exception as error:
+            raise self._failed(error) from error
         return {key: (_due(old), _due(new)) for (key, new), old in zip(records.items(), before, strict=True)}
 
     def _index_all(self) -> None:
@@ -124,14 +164,31 @@ class RocksStore:
             _move(batch, key[1:], NEVER, due_of(framed))
         self._rebuilding = False
         batch.put(_FACTS, self._now(self.position))
-        self._db.write(batch)
+        self._commit(batch)
 
     def _keys(self, start: bytes, end: bytes) -> list[bytes]:
-        return list(self._db.keys(from_key=start, read_opt=_below(end)))
+        return [at.key() for at in self._walk(start, end)]
 
     def _items(self, start: bytes, end: bytes) -> Iterable[tuple[bytes, bytes]]:
-        items: Iterable[tuple[bytes, bytes]] = self._db.items(from_key=start, read_opt=_below(end))
-        return items
+        return ((at.key(), at.value()) for at in self._walk(start, end))
+
+    def _walk(self, start: bytes, end: bytes) -> Iterator[Any]:
+        """At a damaged block an iterator ends as it does behind the last key; only its status tells one from the other."""
+        at = self._db.iter(_below(end))
+        at.seek(start)
+        while at.valid():
+            yield at
+            at.next()
+        try:
+            at.status()
+        except Exception as error:
+            raise self._failed(error) from error
+
+    def _failed(self, error: Exception) -> EngineError:
+        """What to raise; a damaged folder is not opened again."""
+        failed = _told(error, f"the state folder {self._path} can't be used")
+        self._damaged = isinstance(failed, StoreDamaged)
+        return failed
 
 
 def _due(framed: bytes | None) -> int:
@@ -176,11 +233,13 @@ def _open(path: Path) -> Any:
     path.mkdir(parents=True, exist_ok=True)
     try:
         return Rdict(str(path), _options())
-    except Exception as error:  # rocksdict raises nothing narrower
-        raise EngineError(
-            f"the state folder {path} can't be opened; give each worker a folder of its own, or delete a damaged one to have it rebuilt: "
-            f"{str(error).splitlines()[0]}"
-        ) from error
+    except Exception as error:
+        raise _told(error, f"the state folder {path} can't be opened; give each worker a folder of its own") from error
+
+
+def _told(error: Exception, what: str) -> EngineError:
+    words = str(error).splitlines()[0] if str(error) else type(error).__name__
+    return (StoreDamaged if any(sign in words for sign in _DAMAGE) else EngineError)(f"{what}: {words}")
 
 
 def _distrusted(facts: Mapping[str, Any], origin: Origin, changelog_end: int, max_age_s: float, now_s: float) -> str | None:

@@ -300,6 +300,30 @@ async def test_a_store_that_missed_what_another_worker_did_catches_up(kafka: str
     assert [content["total"] for _, content in await house.outputs()] == [1, 2, 3]
 
 
+def spoil_tables(folder: Path) -> None:
+    """Their first halves: the blocks, and nothing that opening looks at."""
+    tables = list(folder.rglob("*.sst"))
+    assert tables
+    for table in tables:
+        content = table.read_bytes()
+        table.write_bytes(bytes(byte ^ 0xFF for byte in content[: len(content) // 2]) + content[len(content) // 2 :])
+
+
+async def test_a_store_that_turns_out_damaged_is_rebuilt_and_no_record_is_to_blame(kafka: str, tmp_path: Path) -> None:
+    house = await House.build(kafka, partitions=1, state_folder=tmp_path)
+    keys = [b"key-%d" % number for number in range(200)]
+    async with Publisher(kafka) as publisher:
+        await publisher.send_many(house.config.inputs[0], [(key, b'{"add": 1}', 10) for key in keys])
+        await house.drain()
+        await house.drain()  # opening it again has written a table
+        spoil_tables(tmp_path)
+        await publisher.send_many(house.config.inputs[0], [(key, b'{"add": 1}', 20) for key in keys])
+        engine = await house.drain()
+    assert await house.totals() == dict.fromkeys(keys, 2)
+    assert await read_all(kafka, f"{house.config.inputs[0]}.dead-letters") == []
+    assert engine.metrics.failures == {}
+
+
 async def move_group(house: House, topic: str, offset: int) -> None:
     """Somebody sets the group's offset by hand."""
     consumer = AIOKafkaConsumer(bootstrap_servers=house.bootstrap, group_id=house.config.app, enable_auto_commit=False)

@@ -1,13 +1,13 @@
 """Both stores keep the same promises; the one on disk also knows when not to trust itself."""
 
 import struct
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import replace
 from pathlib import Path
 
 import pytest
 
-from streams.engine.errors import EngineError
+from streams.engine.errors import EngineError, StoreDamaged
 from streams.engine.framing import NEVER, SHARED_KEY, frame, unframe, with_due
 from streams.engine.rocks import Origin, RocksStore
 from streams.engine.store import MemoryStore, Moves, Store
@@ -163,3 +163,53 @@ def test_a_folder_somebody_else_has_open_is_not_taken(tmp_path: Path) -> None:
     with pytest.raises(EngineError, match=r"can't be opened; give each worker a folder of its own.*(?i:lock)"):
         rocks(tmp_path)
     first.close()
+
+
+def on_disk(tmp_path: Path) -> None:
+    """A thousand states and due times, in a file of their own."""
+    first = rocks(tmp_path)
+    first.loaded()
+    for number in range(1_000):
+        put(first, 7 + number, **{f"k{number:04}": 10})
+    first.close()
+    rocks(tmp_path, end=2_000).close()  # opening writes the log's content to a table
+    assert list((tmp_path / "3").glob("*.sst"))
+
+
+@pytest.mark.parametrize("file", ["CURRENT", "MANIFEST-*", "*.sst"])
+@pytest.mark.parametrize("damage", [Path.unlink, lambda path: path.write_bytes(path.read_bytes()[:10])], ids=["gone", "cut short"])
+def test_a_folder_that_is_not_whole_is_rebuilt(tmp_path: Path, file: str, damage: Callable[[Path], object]) -> None:
+    on_disk(tmp_path)
+    [damaged] = (tmp_path / "3").glob(file)
+    damage(damaged)
+    again = rocks(tmp_path, end=2_000)
+    again.load({b"k0001": state(10)}, 7)
+    again.loaded()
+    assert (again.get(b"k0000"), again.due(10)) == (None, [b"k0001"])
+    again.close()
+
+
+@pytest.mark.parametrize(
+    ("place", "read"),
+    [
+        (0.1, lambda store: store.due(10)),
+        (0.7, lambda store: store.get(b"k0500") and [store.get(f"k{number:04}".encode()) for number in range(1_000)]),
+        (0.7, lambda store: store.starting_with([b"k"])),
+        (0.7, lambda store: store.load({f"k{number:04}".encode(): None for number in range(1_000)}, 2_000)),
+    ],
+    ids=["due times", "states", "prefixes", "catching up"],
+)
+def test_a_damaged_block_is_told_and_nothing_is_left_out(tmp_path: Path, place: float, read: Callable[[RocksStore], object]) -> None:
+    """RocksDB's iterators end at it as they do behind the last key: due times would be missing in silence."""
+    on_disk(tmp_path)
+    [table] = (tmp_path / "3").glob("*.sst")
+    content = bytearray(table.read_bytes())
+    content[int(len(content) * place)] ^= 0xFF
+    table.write_bytes(content)
+    damaged = rocks(tmp_path, end=2_000)
+    with pytest.raises(StoreDamaged, match="Corruption"):
+        read(damaged)
+    damaged.close()
+    again = rocks(tmp_path, end=2_000)
+    assert (again.position, again.due(10)) == (0, [])
+    again.close()
