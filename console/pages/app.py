@@ -16,6 +16,7 @@ from fastapi.staticfiles import StaticFiles
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from sqlalchemy import Engine
 from starlette.concurrency import run_in_threadpool
+from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 
 from console.actions.desk import Desk, Unsent
@@ -27,6 +28,7 @@ from console.pages.contract import Contract, contract, sealed_in
 from console.pages.formats import formats_in
 from console.pages.texts import language_of, texts_in
 from console.people.directory import SESSION_MS, Directory, Refused, User
+from console.people.marks import COLOURS, Marks, NoFlag
 from console.people.orders import OrderLog
 from console.people.tokens import Tokens
 from console.views.rows import Acts
@@ -49,6 +51,7 @@ class Console:
     directory: Directory
     orders: OrderLog
     tokens: Tokens
+    marks: Marks
     desk: Desk | None = None
     persons: bool = False
     secure_cookies: bool = False
@@ -72,11 +75,14 @@ class Pages:
         if user is None:
             return _to_login()
         views, persons = self._console.views, self._console.persons
-        wanted = listing.Wanted.of(request.query_params)
+        wanted, marks = listing.Wanted.of(request.query_params), self._console.marks
+        page = listing.page(views, wanted, user.tenant, persons=persons, marked=self._marked(wanted, user))
+        keys = [(row.tenant, row.contract) for row in page.rows]
         return self._drawn(
             request, "cases.html", user,
             wanted=wanted,
-            page=listing.page(views, wanted, user.tenant, persons=persons),
+            page=page,
+            marks=marks.of(keys), known_marks=marks.known(user.tenant), colours=COLOURS, read=marks.read(user.name, keys),
             sums=listing.sums(views, user.tenant).by_acts,
             agencies=listing.agencies(views, user.tenant),
             statuses=listing.STATUSES,
@@ -106,10 +112,15 @@ class Pages:
         if user is None:
             return _to_login()
         wanted = listing.Wanted.of(request.query_params)
-        rows = exported.lines(self._console.views, wanted, user.tenant, persons=self._console.persons)
+        marked = self._marked(wanted, user)
+        rows = exported.lines(self._console.views, wanted, user.tenant, persons=self._console.persons, marked=marked)
         return StreamingResponse(
             rows, media_type="text/csv; charset=utf-8", headers={"content-disposition": 'attachment; filename="cases.csv"'}
         )
+
+    def _marked(self, wanted: listing.Wanted, user: User) -> listing.Keys | None:
+        """The contracts with the flag that is asked for; None: none is."""
+        return self._console.marks.flagged(wanted.mark, user.tenant) if wanted.mark else None
 
     async def order_many(self, request: Request) -> Response:
         user = await run_in_threadpool(self._user, request)
@@ -118,8 +129,7 @@ class Pages:
         form = await request.form()
         if form.get("csrf") != user.csrf or user.role not in MAY_ORDER or self.ordering is None:
             raise HTTPException(403)
-        keys = [tuple(each.split("/", 1)) for each in form.getlist("case")[: listing.PAGE_ROWS] if isinstance(each, str) and "/" in each]
-        found = await run_in_threadpool(listing.cases, self._console.views, keys, user.tenant)
+        found = await run_in_threadpool(listing.cases, self._console.views, _selected(form), user.tenant)
         try:
             ordered = await self.ordering.order_many(user, found, str(form.get("order", "")), str(form.get("nonce", "")))
         except NotOffered:
@@ -129,16 +139,40 @@ class Pages:
             return self._refused(request, user, 503, "unsent_hint")
         return RedirectResponse(f"/cases?{urlencode({'ordered': len(ordered), 'passed_over': len(found) - len(ordered)})}", 303)
 
+    async def flag(self, request: Request) -> Response:
+        """Stick a flag on the selected contracts, or take one off."""
+        user = await run_in_threadpool(self._user, request)
+        if user is None:
+            return _to_login()
+        form = await request.form()
+        if form.get("csrf") != user.csrf or user.role not in MAY_ORDER:
+            raise HTTPException(403)
+        rows = await run_in_threadpool(listing.cases, self._console.views, _selected(form), user.tenant)
+        keys, name, marks = [(row.tenant, row.contract) for row in rows], str(form.get("flag", "")), self._console.marks
+        try:
+            if form.get("take"):
+                for key in keys:
+                    await run_in_threadpool(marks.take, key, name)
+            else:
+                await run_in_threadpool(marks.put, keys, name, str(form.get("colour", "")), user.name)
+        except NoFlag as error:
+            return self._refused(request, user, 400, str(error))
+        back = str(form.get("back", ""))
+        return RedirectResponse(back if back.startswith("/cases") else "/cases", 303)
+
     async def contract(self, request: Request, tenant: str, name: str) -> Response:
         user = await run_in_threadpool(self._user, request)
         if user is None:
             return _to_login()
         found = await self._found(user, tenant, name)
+        key, marks = (tenant, name), self._console.marks
+        await run_in_threadpool(marks.note_read, user.name, key, found.case.version)
         counter = None if self.ordering is None else await self.ordering.counter(user, found.case, found.questions)
         return await run_in_threadpool(
             self._drawn, request, "contract.html", user,
             found=found, case=found.case, told=found.case.told, persons=self._console.persons, counter=counter,
             words=await self._words(found, counter),
+            marks=(await run_in_threadpool(marks.of, [key])).get(key, []), colours=COLOURS, may_mark=user.role in MAY_ORDER,
         )  # fmt: skip
 
     async def _words(self, found: Contract, counter: Counter | None) -> dict[str, str | None]:
@@ -250,6 +284,11 @@ def _counts(query: Mapping[str, str]) -> tuple[int, int] | None:
     return (int(told[0]), int(told[1])) if all(each.isdecimal() and len(each) < 5 for each in told) else None
 
 
+def _selected(form: FormData) -> list[tuple[str, ...]]:
+    chosen = (each for each in form.getlist("case")[: listing.PAGE_ROWS] if isinstance(each, str))
+    return [tuple(each.split("/", 1)) for each in chosen if "/" in each]
+
+
 def _to_login() -> Response:
     return RedirectResponse("/login", 303)
 
@@ -265,6 +304,7 @@ def make_app(console: Console) -> FastAPI:
     app.add_api_route("/cases.csv", pages.cases_csv, methods=["GET"])
     app.add_api_route("/cases/{tenant}/{name:path}", pages.contract, methods=["GET"])
     app.add_api_route("/cases/{tenant}/{name:path}", pages.order, methods=["POST"])
+    app.add_api_route("/flags", pages.flag, methods=["POST"])
     app.add_api_route("/attention", pages.attention, methods=["GET"])
     app.add_api_route("/overview", pages.overview, methods=["GET"])
     app.add_api_route("/login", pages.login_page, methods=["GET"])

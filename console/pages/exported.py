@@ -9,7 +9,7 @@ from typing import Any, Final
 from babel.numbers import get_currency_precision
 from sqlalchemy import Engine, Row
 
-from console.pages.listing import Wanted, filtered
+from console.pages.listing import Keys, Wanted, filtered
 
 COLUMNS: Final = (
     *("tenant", "contract", "debtor", "status", "dunning_level", "currency", "open_amount", "overdue_amount", "costs", "interest"),
@@ -21,12 +21,12 @@ _FORMULA: Final = ("=", "+", "-", "@", "\t", "\r", "\n", "\uff1d", "\uff0b", "\u
 """With what a spreadsheet lets a formula begin; the last four are the full-width signs."""
 
 
-def lines(engine: Engine, wanted: Wanted, tenant: str, *, persons: bool) -> Iterator[str]:
+def lines(engine: Engine, wanted: Wanted, tenant: str, *, persons: bool, marked: Keys | None = None) -> Iterator[str]:
     """CSV in pieces, the head first. Amounts are in the unit of their currency. What a spreadsheet would take for a formula begins with an
     apostrophe: texts come from elsewhere."""
     yield _written([COLUMNS])
     with engine.connect().execution_options(stream_results=True, yield_per=ROWS_AT_ONCE) as connection:
-        for rows in connection.execute(filtered(wanted, tenant, persons=persons)).partitions():
+        for rows in connection.execute(filtered(wanted, tenant, persons=persons, marked=marked)).partitions():
             yield _written([[_cell(row, name) for name in COLUMNS] for row in rows])
 
 

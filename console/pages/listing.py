@@ -8,7 +8,7 @@ import binascii
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Final, get_args
+from typing import Any, Final, TypeAlias, get_args
 from urllib.parse import urlencode
 
 from sqlalchemy import ColumnElement, Engine, Row, Select, and_, func, literal, or_, select, tuple_
@@ -22,6 +22,8 @@ PAGE_ROWS: Final = 50
 SOUGHT_MAX: Final = 200
 STATUSES: Final = get_args(Status)
 DEFAULT_SORT: Final = "-changed_at"
+Keys: TypeAlias = Sequence[tuple[str, str]]
+"""Contracts by tenant and name."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,6 +35,7 @@ class Wanted:
     agency: str = ""
     acts: str = ""
     flag: str = ""
+    mark: str = ""
     sort: str = DEFAULT_SORT
     after: str = ""
     before: str = ""
@@ -80,8 +83,8 @@ class Page:
     after: str
 
 
-def page(engine: Engine, wanted: Wanted, tenant: str, *, persons: bool) -> Page:
-    """`tenant` empty: all."""
+def page(engine: Engine, wanted: Wanted, tenant: str, *, persons: bool, marked: Keys | None = None) -> Page:
+    """`tenant` empty: all; `marked`: only these contracts."""
     column = CASES.c[wanted.sort.removeprefix("-")]
     descending, backwards = wanted.sort.startswith("-"), bool(wanted.before)
     place = _place(wanted.before or wanted.after, column)
@@ -92,7 +95,7 @@ def page(engine: Engine, wanted: Wanted, tenant: str, *, persons: bool) -> Page:
         asked = asked.where(tuple_(*order) < given if descending != backwards else tuple_(*order) > given)
     asked = asked.order_by(*(part.desc() if descending != backwards else part.asc() for part in order)).limit(PAGE_ROWS + 1)
     with engine.connect() as connection:
-        few = narrowed.few(connection, wanted, tenant, persons=persons)
+        few = narrowed.few(connection, wanted, tenant, persons=persons) if marked is None else marked
         rows = list(connection.execute(asked if few is None else asked.where(tuple_(CASES.c.tenant, CASES.c.contract).in_(few))))
     more, rows = len(rows) > PAGE_ROWS, rows[:PAGE_ROWS]
     if backwards:
@@ -102,11 +105,13 @@ def page(engine: Engine, wanted: Wanted, tenant: str, *, persons: bool) -> Page:
     return Page(rows, _told(rows[0], column) if rows and has_before else "", _told(rows[-1], column) if rows and has_after else "")
 
 
-def filtered(wanted: Wanted, tenant: str, *, persons: bool) -> Select[Any]:
-    """All rows that a URL asks for, in its order, without pages."""
+def filtered(wanted: Wanted, tenant: str, *, persons: bool, marked: Keys | None = None) -> Select[Any]:
+    """All rows that a URL asks for, in its order, without pages; `marked`: only of these."""
     column, descending = CASES.c[wanted.sort.removeprefix("-")], wanted.sort.startswith("-")
     order = (column, CASES.c.tenant, CASES.c.contract)
-    return _asked(wanted, tenant, persons=persons).order_by(*(part.desc() if descending else part.asc() for part in order))
+    asked = _asked(wanted, tenant, persons=persons)
+    asked = asked if marked is None else asked.where(tuple_(CASES.c.tenant, CASES.c.contract).in_(marked))
+    return asked.order_by(*(part.desc() if descending else part.asc() for part in order))
 
 
 def _asked(wanted: Wanted, tenant: str, *, persons: bool) -> Select[Any]:

@@ -72,3 +72,26 @@ ORDERS: Final = Table(
 )
 """What a person ordered, by the id of its event. `partition`, `offset`: where it stands on escalation.instructions; none: Kafka did not
 take it. `fate`: none while nothing is known of it, empty: applied, else why not."""
+
+FLAGS: Final = Table(
+    "flags",
+    METADATA,
+    Column("tenant", String(256), primary_key=True),
+    Column("contract", String(256), primary_key=True),
+    Column("name", String(40), primary_key=True),
+    Column("colour", String(10), nullable=False),
+    Column("by", String(100), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Index("flags_by_name", "name", "tenant", "contract"),
+)
+"""What people stick on contracts, for their own use: no rule knows of it."""
+
+READS: Final = Table(
+    "reads",
+    METADATA,
+    Column("user", String(100), primary_key=True),
+    Column("tenant", String(256), primary_key=True),
+    Column("contract", String(256), primary_key=True),
+    Column("version", Integer, nullable=False),
+)
+"""Up to which version each user has opened a contract's history."""

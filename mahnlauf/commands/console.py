@@ -11,6 +11,7 @@ from connectors.web import PortTaken, WebServer
 from console.database import DatabaseUnusable, opened
 from console.pages.app import Console, make_app
 from console.people.directory import Directory
+from console.people.marks import Marks
 from console.people.orders import OrderLog
 from console.people.tokens import Tokens
 from console.views.projector import Gone, Projector
@@ -46,7 +47,7 @@ def command(
         store = Store(views)
         store.migrate()
         directory.migrate()
-        pages = Console(views, directory, orders, Tokens(people), None, console.person_data, console.secure_cookies)
+        pages = Console(views, directory, orders, Tokens(people), Marks(people), None, console.person_data, console.secure_cookies)
         port = console.port if port is None else port
         projector = Projector(where, store, persons=console.person_data) if project else None
         held = keys(settings.encryption)

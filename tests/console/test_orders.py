@@ -18,6 +18,7 @@ from console.actions.orders import KINDS
 from console.database import opened, writing
 from console.pages.app import Console, make_app
 from console.people.directory import Directory
+from console.people.marks import Marks
 from console.people.orders import OrderLog
 from console.people.tokens import Tokens
 from console.views.projector import Projector
@@ -216,7 +217,7 @@ async def test_an_order_goes_through_kafka_and_the_rules_and_is_seen_on_the_page
     with views.connect() as looking:
         page = next(f"/cases/acme/{row.contract}" for row in looking.execute(CASES.select()) if row.status == "Reminded")
     async with OrderDesk(connection, "escalation", Keys([Key.new()])) as desk:
-        app = make_app(Console(views, directory, OrderLog(people), Tokens(people), desk))
+        app = make_app(Console(views, directory, OrderLog(people), Tokens(people), Marks(people), desk))
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://console", headers=BROWSER) as browser:
             await browser.post("/login", data={"name": "anna", "password": PASSWORD})
             form = await _filled(browser, page)

@@ -2,7 +2,9 @@
 
 import base64
 import copy
+import csv
 import html
+import io
 import re
 from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
@@ -20,6 +22,7 @@ from console.pages.guard import FORM_MAX_BYTES
 from console.pages.listing import PAGE_ROWS
 from console.pages.texts import TEXTS
 from console.people.directory import FAILED_MAX, FAILED_WITHIN_MS, SESSION_MS, Directory
+from console.people.marks import Marks
 from console.people.orders import OrderLog
 from console.people.tokens import Tokens
 from console.views import rows, totals
@@ -92,8 +95,9 @@ class House:
         self.directory.migrate()
         self.orders = OrderLog(people, self.clock)
         self.tokens = Tokens(people, self.clock)
+        self.marks = Marks(people, self.clock)
         self.desk = StandInDesk()
-        self.app = make_app(Console(self.views, self.directory, self.orders, self.tokens, self.desk, persons=True))
+        self.app = make_app(Console(self.views, self.directory, self.orders, self.tokens, self.marks, self.desk, persons=True))
 
     def user(self, name: str, tenant: str = "", role: str = "read") -> None:
         self.directory.join(self.directory.invite(role, tenant), name, PASSWORD)
@@ -278,7 +282,7 @@ def test_a_debtor_is_named_and_found_only_where_the_operator_wants_it(house: Hou
     named = house.browser("anna")
     assert "Eva Moll" in named.get("/cases?q=moll").text
     assert "Eva Moll" in named.get("/cases/acme/C-1").text
-    house.app = make_app(Console(house.views, house.directory, house.orders, house.tokens, persons=False))
+    house.app = make_app(Console(house.views, house.directory, house.orders, house.tokens, house.marks, persons=False))
     silent = house.browser("anna")
     for path in ("/cases", "/cases/acme/C-1"):
         assert "Eva Moll" not in silent.get(path).text
@@ -338,3 +342,51 @@ def test_the_overview_sums_what_the_user_may_see(house: House) -> None:
     assert "paywise" in house.browser("anna").get("/overview").text
     for path in ("/overview", "/attention"):
         assert house.browser().get(path).headers["location"] == "/login"
+
+
+def test_flags_are_put_on_many_found_by_and_taken_off_and_no_rule_hears_of_it(house: House) -> None:
+    house.user("wilma", "acme", "work")
+    add(house.views, "acme", "C-3")
+    browser = house.browser("wilma")
+    text = browser.get("/cases").text
+    form = {"csrf": re.search(r'name="csrf" value="(\w+)"', text)[1], "flag": f"call back {SCRIPT}"[:40], "colour": "red"}  # type: ignore[index]
+    answer = browser.post("/flags", data=form | {"case": ["acme/C-1", "other/C-2"], "back": "/cases?sort=contract"})
+    assert (answer.status_code, answer.headers["location"]) == (303, "/cases?sort=contract")
+    shown = browser.get("/cases", params={"mark": form["flag"]}).text
+    assert "C-1" in shown
+    assert "C-3</a>" not in shown
+    assert SCRIPT not in shown
+    assert [row["contract"] for row in csv.DictReader(io.StringIO(browser.get("/cases.csv", params={"mark": form["flag"]}).text))] == [
+        "C-1"
+    ]
+    assert house.marks.of([("other", "C-2")]) == {}, "another tenant's"
+    assert 'class="mark red"' in browser.get("/cases/acme/C-1").text
+    assert (
+        browser.post("/flags", data=form | {"case": "acme/C-1", "take": "1", "back": "//elsewhere.example"}).headers["location"] == "/cases"
+    )
+    assert 'class="mark red"' not in browser.get("/cases/acme/C-1").text
+    assert not house.desk.events
+
+
+@pytest.mark.parametrize("wrong", [{"flag": ""}, {"flag": "x" * 41}, {"colour": "pink"}, {"csrf": "x"}])
+def test_what_is_no_flag_is_refused(house: House, wrong: dict[str, str]) -> None:
+    house.user("wilma", "acme", "work")
+    browser = house.browser("wilma")
+    token = re.search(r'name="csrf" value="(\w+)"', browser.get("/cases").text)[1]  # type: ignore[index]
+    form = {"csrf": token, "flag": "later", "colour": "blue", "case": "acme/C-1"} | wrong
+    assert browser.post("/flags", data=form).status_code in (400, 403)
+    assert house.marks.known("") == []
+    reader = house.browser("bert")
+    token = re.search(r'name="csrf" value="(\w+)"', reader.get("/cases").text)[1]  # type: ignore[index]
+    assert reader.post("/flags", data={"csrf": token, "flag": "later", "colour": "blue", "case": "acme/C-1"}).status_code == 403
+
+
+def test_what_changed_is_bold_until_its_history_was_opened_by_that_user(house: House) -> None:
+    anna, bert = house.browser("anna"), house.browser("bert")
+    assert anna.get("/cases").text.count(" unread") == 2
+    anna.get("/cases/acme/C-1")
+    assert anna.get("/cases").text.count(" unread") == 1
+    assert bert.get("/cases").text.count(" unread") == 1, "he has not opened it"
+    with writing(house.views).begin() as connection:
+        connection.execute(CASES.update().where(CASES.c.contract == "C-1").values(version=2))
+    assert anna.get("/cases").text.count(" unread") == 2

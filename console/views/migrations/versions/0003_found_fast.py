@@ -9,7 +9,8 @@ down_revision = "0002"
 
 VIEWS = ("view_positions", "cases", "case_history", "replies", "notices", "debtors")
 WORDS = (
-    "CREATE VIRTUAL TABLE case_words USING fts5(sought, content='cases', content_rowid='rowid', tokenize='trigram', detail='none', columnsize=0)",
+    """CREATE VIRTUAL TABLE case_words
+         USING fts5(sought, content='cases', content_rowid='rowid', tokenize='trigram', detail='none', columnsize=0)""",
     """CREATE TRIGGER case_words_come AFTER INSERT ON cases BEGIN
          INSERT INTO case_words(rowid, sought) VALUES (new.rowid, new.sought); END""",
     """CREATE TRIGGER case_words_go AFTER DELETE ON cases BEGIN
