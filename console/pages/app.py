@@ -23,7 +23,7 @@ from console.actions.desk import Desk, Unsent
 from console.actions.ordering import MAY_ORDER, Counter, NotOffered, Ordering, new_nonce
 from console.actions.orders import FOR_MANY, NoOrder
 from console.api.app import make_api
-from console.pages import attention, exported, guard, listing, overview
+from console.pages import attention, exported, guard, listing, live, overview
 from console.pages.contract import Contract, contract, sealed_in
 from console.pages.formats import formats_in
 from console.pages.texts import language_of, texts_in
@@ -106,6 +106,15 @@ class Pages:
         views = self._console.views
         statuses, agencies = overview.by_status(views, user.tenant), overview.by_agency(views, user.tenant)
         return self._drawn(request, "overview.html", user, by_status=statuses, by_agency=agencies)
+
+    async def live(self, request: Request) -> Response:
+        """Which contracts change, while a page is open."""
+        user = await run_in_threadpool(self._user, request)
+        if user is None:
+            raise HTTPException(401)
+        place, views = request.headers.get("last-event-id", ""), self._console.views
+        told = live.events(views, user.tenant, place, request, lambda: self._user(request) is not None)
+        return StreamingResponse(told, media_type="text/event-stream")
 
     def cases_csv(self, request: Request) -> Response:
         user = self._user(request)
@@ -304,6 +313,7 @@ def make_app(console: Console) -> FastAPI:
     app.add_api_route("/cases.csv", pages.cases_csv, methods=["GET"])
     app.add_api_route("/cases/{tenant}/{name:path}", pages.contract, methods=["GET"])
     app.add_api_route("/cases/{tenant}/{name:path}", pages.order, methods=["POST"])
+    app.add_api_route("/live", pages.live, methods=["GET"])
     app.add_api_route("/flags", pages.flag, methods=["POST"])
     app.add_api_route("/attention", pages.attention, methods=["GET"])
     app.add_api_route("/overview", pages.overview, methods=["GET"])

@@ -19,6 +19,7 @@ from starlette.testclient import TestClient
 
 from console.api.app import following
 from console.database import writing
+from console.pages import live
 from console.views.tables import CASES, HISTORY, POSITIONS
 from schemas import topics
 from tests.console.kit import files_in
@@ -288,3 +289,29 @@ def _try(operation: Any, mode: GenerationMode, headers: dict[str, str]) -> None:
         tried()
     except Unsatisfiable:
         assert mode is GenerationMode.NEGATIVE  # nothing about this operation can be wrong
+
+
+async def test_an_open_page_is_told_what_its_user_may_see_until_the_session_ends(house: House) -> None:
+    async def gone() -> Any:
+        await asyncio.sleep(3600)
+
+    open_for = [True]
+    request = Request({"type": "http", "method": "GET", "path": "/live", "headers": [], "query_string": b""}, gone)
+    changed(house.views, 0, 0, "before")
+    told = live.events(house.views, "acme", "", request, lambda: open_for[0])
+    assert await anext(told) == live.BREATH
+    changed(house.views, 0, 1, "X-0", "other")
+    changed(house.views, 0, 2, "P-1")
+    async with asyncio.timeout(10):
+        said = (await anext(told)).decode()
+    assert 'data: ["acme/P-1"]' in said
+    open_for[0] = False
+    async with asyncio.timeout(10):
+        assert [one async for one in told] == []
+
+
+def test_nobody_is_told_of_changes_without_a_session(house: House) -> None:
+    assert house.browser().get("/live").status_code == 401
+    page = house.browser().get("/login")
+    assert "script-src 'self'" in page.headers["content-security-policy"]
+    assert "<script" not in page.text
