@@ -99,7 +99,15 @@ FAULTS: Final = (
         "nothing lost, nothing twice",
         ("chaos/test_workers.killed_stopped_and_joined_while_events_flow", _SEEDS),
     ),
-    Fault("workers that come and go", "the same", ("chaos/test_workers.killed_stopped_and_joined_while_events_flow", _SEEDS)),
+    Fault(
+        "workers that come and go, also of another release",
+        "the same",
+        (
+            "chaos/test_workers.killed_stopped_and_joined_while_events_flow",
+            "faults/test_cluster.workers_of_the_release_before_are_replaced_one_by_one",
+            _SEEDS,
+        ),
+    ),
     Fault(
         "a restart from the changelog; the local store lost, cut short or damaged",
         "states equal to a replay",
@@ -118,6 +126,9 @@ FAULTS: Final = (
             "engine/test_outage.work_goes_on_by_itself_when_the_broker_is_back",
             "connectors/test_outage.a_broker_that_goes_doubles_no_case_and_loses_no_status",
             "faults/test_cluster.everybody_fails_while_events_flow",
+            "faults/test_cluster.the_broker_that_keeps_a_group_is_killed",
+            "faults/test_cluster.everything_is_killed_at_once",
+            "faults/test_beginning.topics_are_found_right_while_a_broker_that_is_gone_is_still_named",
             _SEEDS,
         ),
     ),

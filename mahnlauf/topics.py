@@ -19,6 +19,11 @@ from streams.engine.cluster import Connection
 
 REPLICATION = 3
 SEEN_WITHIN_S = 30.0
+GONE_WITHIN_S = 20.0
+"""The others name a broker that is gone until its session is over, by default for 9 s."""
+GONE = (kafka_errors.NodeNotReadyError, kafka_errors.RequestTimedOutError)
+"""What a client says that has asked it."""
+ASK_AGAIN_S = 0.2
 CLIENT_ID = "mahnlauf-topics"
 AT_LEAST = frozenset({"max.message.bytes", "min.insync.replicas", "delete.retention.ms"})
 """Settings of which more than wanted does no harm."""
@@ -82,10 +87,22 @@ async def check(connection: Connection, partitions: int | None = None, replicati
 
 async def require(connection: Connection, partitions: int | None = None) -> None:
     """Raises ClusterWrong that names every difference: nothing of ours may run on a cluster that would delete or reject its records."""
-    differences = await check(connection, partitions)
+    differences = await _patiently(connection, partitions)
     if differences:
         told = "\n".join(f"  {difference}" for difference in differences)
         raise ClusterWrong(f"this cluster's topics are not as they must be ({len(differences)} differences):\n{told}")
+
+
+async def _patiently(connection: Connection, partitions: int | None) -> list[Difference]:
+    """As check; who begins while a broker has just gone must not end for it."""
+    deadline = asyncio.get_running_loop().time() + GONE_WITHIN_S
+    while True:
+        try:
+            return await check(connection, partitions)
+        except ClusterWrong as error:
+            if not isinstance(error.__cause__, GONE) or asyncio.get_running_loop().time() > deadline:
+                raise
+        await asyncio.sleep(ASK_AGAIN_S)
 
 
 def min_insync_replicas(replication: int) -> int:

@@ -178,8 +178,9 @@ class Brokers:
 
     def coordinator(self, group: str) -> int:
         """The node that keeps a group now."""
-        [told] = self._admin().describe_consumer_groups([group], request_timeout=ASK_WITHIN_S).values()
-        return int(told.result().coordinator.id)
+        client = self._admin()  # a client that nobody holds any more answers nothing
+        [told] = client.describe_consumer_groups([group], request_timeout=ASK_WITHIN_S).values()
+        return int(told.result(2 * ASK_WITHIN_S).coordinator.id)
 
     def _admin(self) -> AdminClient:
         return AdminClient({"bootstrap.servers": self.bootstrap, "log_level": 0})
