@@ -160,6 +160,10 @@ class Brokers:
         for broker in self.all.values():
             broker.kill()
 
+    def answer(self) -> bool:
+        """Whether one that knows of another does."""
+        return any(brokers_known(broker.port) > 1 for broker in self.all.values())
+
     def whole(self) -> None:
         """Wait until every replica of every partition is in sync again."""
         until(lambda: not self.behind(), "every replica is in sync", READY_WITHIN_S)

@@ -55,6 +55,7 @@ CONNECTORS_GROUP = Connector.model_fields["app"].default
 CLUSTER_WRONG = 3
 COULD_NOT_BEGIN = "does not answer as it should"
 TRIES = 20
+TOLD_OF_ERROR = 120
 ANSWER_WITHIN_S = 10.0
 CAUGHT_UP_WITHIN_S = 120.0
 NO_CASE = frozenset({"case.rejected", "case.failed"})
@@ -214,7 +215,8 @@ class Town:
                 self.house.publish(piece)
                 break
             except (EngineError, ClusterWrong, TimeoutError) as error:
-                tell(f"to be published again: {type(error).__name__}: {error}")
+                tell(f"  to be published again: {type(error).__name__}: {str(error)[:TOLD_OF_ERROR]}")
+                until(self.brokers.answer, "some broker answers")
         else:
             raise AssertionError(f"not published in {TRIES} tries")
         self._days_pass(piece)
