@@ -65,26 +65,33 @@ def read_policy(path: Path) -> Policy:
 
 def read_policy_with_lines(path: Path) -> tuple[Policy, Document]:
     """As `read_policy`, and where in the file everything stands."""
-    return _read(path, Policy)
+    return _read(_text(path), str(path), Policy)
+
+
+def policy_in(text: str, name: str) -> tuple[Policy, Document]:
+    """As `read_policy_with_lines`, from a text that `name` tells apart. Raises WrongFile."""
+    if len(text.encode()) > FILE_MAX_BYTES:
+        raise WrongFile(f"{name}: at most {FILE_MAX_BYTES} bytes are read")
+    return _read(text, name, Policy)
 
 
 def read_tenant(path: Path) -> TenantSettings:
     """The tenant's settings in `path`: tenant, default_policy?, creditor?, time_zone?, calendar?. Raises WrongFile."""
-    settings, _ = _read(path, _TenantFile)
+    settings, _ = _read(_text(path), str(path), _TenantFile)
     return TenantSettings.model_validate_json(settings.model_dump_json())
 
 
-def _read(path: Path, model: type[Model]) -> tuple[Model, Document]:
-    document = yaml_lines.read(_text(path))
+def _read(text: str, name: str, model: type[Model]) -> tuple[Model, Document]:
+    document = yaml_lines.read(text)
     mistakes = list(document.mistakes)
     if not mistakes and not isinstance(document.value, dict):
         mistakes.append(Mistake(1, (), f"must be keys and values, beginning with {next(iter(model.model_fields))}: …"))
     if mistakes:  # a value that YAML misread would be reported a second time, in less helpful words
-        raise _wrong(path, mistakes)
+        raise _wrong(name, mistakes)
     try:
         return model.model_validate_json(json.dumps(document.value)), document
     except ValidationError as error:
-        raise _wrong(path, [_mistake(document, problem, model) for problem in error.errors(include_url=False)]) from None
+        raise _wrong(name, [_mistake(document, problem, model) for problem in error.errors(include_url=False)]) from None
 
 
 def _text(path: Path) -> str:
@@ -100,8 +107,8 @@ def _text(path: Path) -> str:
         raise WrongFile(f"{path}:{line}: not UTF-8: save the file as UTF-8") from None
 
 
-def _wrong(path: Path, mistakes: list[Mistake]) -> WrongFile:
-    return WrongFile("\n".join(mistake.told(path) for mistake in sorted(mistakes, key=lambda found: found.line)))
+def _wrong(name: str, mistakes: list[Mistake]) -> WrongFile:
+    return WrongFile("\n".join(mistake.told(name) for mistake in sorted(mistakes, key=lambda found: found.line)))
 
 
 def _mistake(document: Document, problem: ErrorDetails, model: type[BaseModel]) -> Mistake:

@@ -27,7 +27,7 @@ class Mistake:
     loc: Loc
     words: str
 
-    def told(self, path: Path) -> str:
+    def told(self, path: Path | str) -> str:
         where = dotted(self.loc)
         return f"{path}:{self.line}: {where}: {self.words}" if where else f"{path}:{self.line}: {self.words}"
 

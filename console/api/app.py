@@ -4,7 +4,7 @@ import asyncio
 import hashlib
 import logging
 from collections.abc import AsyncIterator
-from typing import Annotated, Any, Final, Protocol
+from typing import Annotated, Any, Final
 
 from fastapi import Depends, FastAPI, Header, HTTPException, Path, Query, Request, Response
 from fastapi.responses import JSONResponse
@@ -47,22 +47,13 @@ Key = Annotated[str, Header(alias="idempotency-key", max_length=KEY_MAX, descrip
 Place = Annotated[str, Query(max_length=2_000, description="`after` of an earlier answer; without it from the beginning.")]
 
 
-class House(Protocol):
-    """What the API needs of the console."""
-
-    @property
-    def views(self) -> Engine: ...
-    @property
-    def tokens(self) -> Tokens: ...
-
-
-def make_api(house: House, ordering: Ordering | None) -> FastAPI:
+def make_api(views: Engine, tokens: Tokens, ordering: Ordering | None) -> FastAPI:
     """The application that is mounted at /api."""
     api = FastAPI(title="mahnlauf", summary="Cases, orders and changes, for shops and ERP systems.", docs_url=None, redoc_url=None)
     bearer = HTTPBearer(auto_error=False, description="A token of mahnlauf tokens add.")
 
     async def user(shown: Annotated[HTTPAuthorizationCredentials | None, Depends(bearer)]) -> User:
-        found = await run_in_threadpool(house.tokens.user_of, shown.credentials) if shown else None
+        found = await run_in_threadpool(tokens.user_of, shown.credentials) if shown else None
         if found is None:
             raise HTTPException(401, "show a token: Authorization: Bearer ...", {"www-authenticate": "Bearer"})
         return found
@@ -77,7 +68,7 @@ def make_api(house: House, ordering: Ordering | None) -> FastAPI:
     Ordered = Annotated[User, Depends(may_order)]
 
     async def found(asking: User, tenant: str, name: str) -> Contract:
-        known = await run_in_threadpool(contract, house.views, tenant, name) if asking.tenant in ("", tenant) else None
+        known = await run_in_threadpool(contract, views, tenant, name) if asking.tenant in ("", tenant) else None
         if known is None:
             raise HTTPException(404, f"there is no contract {tenant}/{name} that {asking.name} may see")
         return known
@@ -103,7 +94,7 @@ def make_api(house: House, ordering: Ordering | None) -> FastAPI:
         """Contracts over all agencies, 50 at a time, the last changed first."""
         number = str(int(Acts[acts.upper()])) if acts.upper() in Acts.__members__ else ""
         query = {"q": q, "status": status, "agency": agency, "acts": number, "sort": sort, "after": after, "before": before}
-        page = listing.page(house.views, listing.Wanted.of(query), asking.tenant, persons=False)
+        page = listing.page(views, listing.Wanted.of(query), asking.tenant, persons=False)
         return told.Cases(cases=[told.Case.of(row) for row in page.rows], before=page.before or None, after=page.after or None)
 
     @api.get("/cases/{tenant}/{name:path}", responses=_OR_LESS)
@@ -134,7 +125,7 @@ def make_api(house: House, ordering: Ordering | None) -> FastAPI:
     async def order_many(asking: Ordered, what: wanted.WantedOfMany, key: Key = "") -> told.HandedMany:
         """Order the same of each of a list of contracts."""
         keys = list(dict.fromkeys((one.tenant, one.contract) for one in what.contracts))
-        rows = await run_in_threadpool(listing.cases, house.views, keys, asking.tenant)
+        rows = await run_in_threadpool(listing.cases, views, keys, asking.tenant)
         ordered = await desk().order_many(asking, rows, what.type, _nonce(asking, key, what))
         done = {(row.tenant, row.contract) for row, _ in ordered}
         return told.HandedMany(
@@ -145,19 +136,19 @@ def make_api(house: House, ordering: Ordering | None) -> FastAPI:
     @api.get("/changes", responses=_ORDERED)
     def changes_since(asking: Asking, after: Place = "") -> told.ChangesTold:
         """Changes of status after a place, up to 200 at once; an empty list: there is none yet."""
-        return told.ChangesTold.of(*changes.changes(house.views, after, asking.tenant))
+        return told.ChangesTold.of(*changes.changes(views, after, asking.tenant))
 
     @api.get("/changes/end", responses=_OR_LESS)
     def changes_end(asking: Asking) -> told.ChangesTold:
         """The place behind all that is known now, for who only wants what comes."""
-        return told.ChangesTold(changes=[], after=changes.end(house.views))
+        return told.ChangesTold(changes=[], after=changes.end(views))
 
     @api.get("/changes/stream", response_class=EventSourceResponse, responses=_ORDERED)
     async def stream(
         asking: Asking, request: Request, after: Place = "", last: Annotated[str, Header(alias="last-event-id", max_length=2_000)] = ""
     ) -> AsyncIterator[ServerSentEvent]:
         """The same as server-sent events, as they come: `change` events, whose ids are places."""
-        async for one in following(house.views, asking.tenant, last or after, request):
+        async for one in following(views, asking.tenant, last or after, request):
             yield one
 
     @api.exception_handler(NotOffered)

@@ -20,17 +20,18 @@ from starlette.datastructures import FormData
 from starlette.exceptions import HTTPException
 
 from console.actions.desk import Desk, Unsent
+from console.actions.office import Office
 from console.actions.ordering import MAY_ORDER, Counter, NotOffered, Ordering, new_nonce
 from console.actions.orders import FOR_MANY, NoOrder
 from console.api.app import make_api
 from console.pages import attention, exported, guard, listing, live, overview
 from console.pages.contract import Contract, contract, sealed_in
 from console.pages.formats import formats_in
+from console.pages.settling import Settling
 from console.pages.texts import language_of, texts_in
-from console.people.directory import SESSION_MS, Directory, Refused, User
-from console.people.marks import COLOURS, Marks, NoFlag
-from console.people.orders import OrderLog
-from console.people.tokens import Tokens
+from console.people import People
+from console.people.directory import SESSION_MS, Refused, User
+from console.people.marks import COLOURS, NoFlag
 from console.views.rows import Acts
 
 log = logging.getLogger(__name__)
@@ -45,14 +46,13 @@ TEMPLATES: Final = Environment(
 
 @dataclass(frozen=True, slots=True)
 class Console:
-    """What the pages need. `persons`: whether debtors' names are in the views and may be shown; `desk` None: nothing can be ordered."""
+    """What the pages need. `persons`: whether debtors' names are in the views and may be shown; `desk` None: nothing can be ordered;
+    `office` None: nothing can be settled."""
 
     views: Engine
-    directory: Directory
-    orders: OrderLog
-    tokens: Tokens
-    marks: Marks
+    people: People
     desk: Desk | None = None
+    office: Office | None = None
     persons: bool = False
     secure_cookies: bool = False
     zone: ZoneInfo = BERLIN
@@ -63,22 +63,26 @@ class Console:
         return f"__Host-{COOKIE}" if self.secure_cookies else COOKIE
 
 
+PAGES: Final = (("/cases", "cases"), ("/attention", "attention_page"), ("/overview", "overview"))
+"""Those that are always there, with the words for them."""
+
+
 class Pages:
     """The pages of one console as routes."""
 
     def __init__(self, console: Console) -> None:
         self._console = console
-        self.ordering = None if console.desk is None else Ordering(console.desk, console.orders)
+        self.ordering = None if console.desk is None else Ordering(console.desk, console.people.orders)
 
     def cases(self, request: Request) -> Response:
         user = self._user(request)
         if user is None:
             return _to_login()
         views, persons = self._console.views, self._console.persons
-        wanted, marks = listing.Wanted.of(request.query_params), self._console.marks
+        wanted, marks = listing.Wanted.of(request.query_params), self._console.people.marks
         page = listing.page(views, wanted, user.tenant, persons=persons, marked=self._marked(wanted, user))
         keys = [(row.tenant, row.contract) for row in page.rows]
-        return self._drawn(
+        return self.drawn(
             request, "cases.html", user,
             wanted=wanted,
             page=page,
@@ -97,7 +101,7 @@ class Pages:
         user = self._user(request)
         if user is None:
             return _to_login()
-        return self._drawn(request, "attention.html", user, waiting=attention.waiting(self._console.views, user.tenant))
+        return self.drawn(request, "attention.html", user, waiting=attention.waiting(self._console.views, user.tenant))
 
     def overview(self, request: Request) -> Response:
         user = self._user(request)
@@ -105,11 +109,11 @@ class Pages:
             return _to_login()
         views = self._console.views
         statuses, agencies = overview.by_status(views, user.tenant), overview.by_agency(views, user.tenant)
-        return self._drawn(request, "overview.html", user, by_status=statuses, by_agency=agencies)
+        return self.drawn(request, "overview.html", user, by_status=statuses, by_agency=agencies)
 
     async def live(self, request: Request) -> Response:
         """Which contracts change, while a page is open."""
-        user = await run_in_threadpool(self._user, request)
+        user = await self.entered(request)
         if user is None:
             raise HTTPException(401)
         place, views = request.headers.get("last-event-id", ""), self._console.views
@@ -129,10 +133,10 @@ class Pages:
 
     def _marked(self, wanted: listing.Wanted, user: User) -> listing.Keys | None:
         """The contracts with the flag that is asked for; None: none is."""
-        return self._console.marks.flagged(wanted.mark, user.tenant) if wanted.mark else None
+        return self._console.people.marks.flagged(wanted.mark, user.tenant) if wanted.mark else None
 
     async def order_many(self, request: Request) -> Response:
-        user = await run_in_threadpool(self._user, request)
+        user = await self.entered(request)
         if user is None:
             return _to_login()
         form = await request.form()
@@ -150,14 +154,14 @@ class Pages:
 
     async def flag(self, request: Request) -> Response:
         """Stick a flag on the selected contracts, or take one off."""
-        user = await run_in_threadpool(self._user, request)
+        user = await self.entered(request)
         if user is None:
             return _to_login()
         form = await request.form()
         if form.get("csrf") != user.csrf or user.role not in MAY_ORDER:
             raise HTTPException(403)
         rows = await run_in_threadpool(listing.cases, self._console.views, _selected(form), user.tenant)
-        keys, name, marks = [(row.tenant, row.contract) for row in rows], str(form.get("flag", "")), self._console.marks
+        keys, name, marks = [(row.tenant, row.contract) for row in rows], str(form.get("flag", "")), self._console.people.marks
         try:
             if form.get("take"):
                 for key in keys:
@@ -170,15 +174,15 @@ class Pages:
         return RedirectResponse(back if back.startswith("/cases") else "/cases", 303)
 
     async def contract(self, request: Request, tenant: str, name: str) -> Response:
-        user = await run_in_threadpool(self._user, request)
+        user = await self.entered(request)
         if user is None:
             return _to_login()
         found = await self._found(user, tenant, name)
-        key, marks = (tenant, name), self._console.marks
+        key, marks = (tenant, name), self._console.people.marks
         await run_in_threadpool(marks.note_read, user.name, key, found.case.version)
         counter = None if self.ordering is None else await self.ordering.counter(user, found.case, found.questions)
         return await run_in_threadpool(
-            self._drawn, request, "contract.html", user,
+            self.drawn, request, "contract.html", user,
             found=found, case=found.case, told=found.case.told, persons=self._console.persons, counter=counter,
             words=await self._words(found, counter),
             marks=(await run_in_threadpool(marks.of, [key])).get(key, []), colours=COLOURS, may_mark=user.role in MAY_ORDER,
@@ -195,7 +199,7 @@ class Pages:
         return dict(zip(sealed, opened, strict=True))
 
     async def order(self, request: Request, tenant: str, name: str) -> Response:
-        user = await run_in_threadpool(self._user, request)
+        user = await self.entered(request)
         if user is None:
             return _to_login()
         form = {field: value for field, value in (await request.form()).items() if isinstance(value, str)}
@@ -221,20 +225,20 @@ class Pages:
         return found
 
     def _refused(self, request: Request, user: User, status_code: int, hint: str) -> Response:
-        return self._drawn(request, "problem.html", user, status_code=status_code, key="not_ordered", hint=hint)
+        return self.drawn(request, "problem.html", user, status_code=status_code, key="not_ordered", hint=hint)
 
     def login_page(self, request: Request) -> Response:
         if self._user(request) is not None:
             return RedirectResponse("/cases", 303)
-        return self._drawn(request, "login.html", refused="", name="")
+        return self.drawn(request, "login.html", refused="", name="")
 
     def log_in(self, request: Request, name: Annotated[str, Form()] = "", password: Annotated[str, Form()] = "") -> Response:
         address = request.client.host if request.client else ""
         try:
-            token = self._console.directory.log_in(name, password, address)
+            token = self._console.people.directory.log_in(name, password, address)
         except Refused as refused:
             status = 429 if refused.reason == "refused_often" else 403
-            return self._drawn(request, "login.html", status_code=status, refused=refused.reason, name=name)
+            return self.drawn(request, "login.html", status_code=status, refused=refused.reason, name=name)
         response = RedirectResponse("/cases", 303)
         response.set_cookie(
             self._console.cookie,
@@ -251,21 +255,21 @@ class Pages:
         if user is not None:
             if csrf != user.csrf:
                 raise HTTPException(403)
-            self._console.directory.log_out(request.cookies[self._console.cookie])
+            self._console.people.directory.log_out(request.cookies[self._console.cookie])
         response = _to_login()
         response.delete_cookie(self._console.cookie, secure=self._console.secure_cookies, httponly=True, samesite="strict")
         return response
 
     def welcome_page(self, request: Request, token: str) -> Response:
-        refused = "" if self._console.directory.is_invited(token) else "refused_link"
-        return self._drawn(request, "welcome.html", status_code=404 if refused else 200, refused=refused, name="", open=not refused)
+        refused = "" if self._console.people.directory.is_invited(token) else "refused_link"
+        return self.drawn(request, "welcome.html", status_code=404 if refused else 200, refused=refused, name="", open=not refused)
 
     def welcome(self, request: Request, token: str, name: Annotated[str, Form()] = "", password: Annotated[str, Form()] = "") -> Response:
         try:
-            self._console.directory.join(token, name, password)
+            self._console.people.directory.join(token, name, password)
         except Refused as refused:
-            still = self._console.directory.is_invited(token)
-            return self._drawn(request, "welcome.html", status_code=400, refused=refused.reason, name=name, open=still)
+            still = self._console.people.directory.is_invited(token)
+            return self.drawn(request, "welcome.html", status_code=400, refused=refused.reason, name=name, open=still)
         return self.log_in(request, name, password)
 
     def problem(self, request: Request, status_code: int) -> Response:
@@ -273,15 +277,25 @@ class Pages:
         if request.url.path.startswith("/api/"):
             return JSONResponse({"detail": HTTPStatus(status_code).phrase.lower()}, status_code)
         key = {404: "not_found", 405: "not_found"}.get(status_code, "refused" if status_code < 500 else "defect")
-        return self._drawn(request, "problem.html", status_code=status_code, key=key, hint=f"{key}_hint")
+        return self.drawn(request, "problem.html", status_code=status_code, key=key, hint=f"{key}_hint")
+
+    async def entered(self, request: Request) -> User | None:
+        """Who asks."""
+        return await run_in_threadpool(self._user, request)
+
+    def to_login(self) -> Response:
+        """Where who is not logged in goes."""
+        return _to_login()
 
     def _user(self, request: Request) -> User | None:
         token = request.cookies.get(self._console.cookie)
-        return self._console.directory.user_of(token) if token else None
+        return self._console.people.directory.user_of(token) if token else None
 
-    def _drawn(self, request: Request, template: str, user: User | None = None, *, status_code: int = 200, **values: Any) -> Response:
+    def drawn(self, request: Request, template: str, user: User | None = None, *, status_code: int = 200, **values: Any) -> Response:
+        """A page in the language of the browser."""
+        more = (("/policies", "policies"), ("/agencies", "agencies")) if self._console.office is not None else ()
         language = language_of(request.headers.get("accept-language", ""))
-        words = {"t": texts_in(language), "language": language, "user": user, "path": request.url.path}
+        words = {"t": texts_in(language), "language": language, "user": user, "path": request.url.path, "pages": (*PAGES, *more)}
         words |= formats_in(language, self._console.zone)
         text = TEMPLATES.get_template(template).render(**words, **values)
         return Response(text, status_code, media_type="text/html; charset=utf-8")
@@ -305,7 +319,7 @@ def _to_login() -> Response:
 def make_app(console: Console) -> FastAPI:
     """The application. Its databases must be migrated."""
     app, pages = FastAPI(openapi_url=None), Pages(console)
-    app.mount("/api", make_api(console, pages.ordering))
+    app.mount("/api", make_api(console.views, console.people.tokens, pages.ordering))
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     app.add_api_route("/", lambda: RedirectResponse("/cases", 303), methods=["GET"])
     app.add_api_route("/cases", pages.cases, methods=["GET"])
@@ -313,6 +327,13 @@ def make_app(console: Console) -> FastAPI:
     app.add_api_route("/cases.csv", pages.cases_csv, methods=["GET"])
     app.add_api_route("/cases/{tenant}/{name:path}", pages.contract, methods=["GET"])
     app.add_api_route("/cases/{tenant}/{name:path}", pages.order, methods=["POST"])
+    if console.office is not None:
+        settling = Settling(pages, console.office, console.people.proposals, console.views)
+        app.add_api_route("/policies", settling.policies, methods=["GET"])
+        app.add_api_route("/policies", settling.try_policy, methods=["POST"])
+        app.add_api_route("/policies/decide", settling.decide, methods=["POST"])
+        app.add_api_route("/agencies", settling.agencies, methods=["GET"])
+        app.add_api_route("/agencies", settling.change_account, methods=["POST"])
     app.add_api_route("/live", pages.live, methods=["GET"])
     app.add_api_route("/flags", pages.flag, methods=["POST"])
     app.add_api_route("/attention", pages.attention, methods=["GET"])

@@ -41,3 +41,11 @@ def _lines(engine: Engine, column: Column[Any], tenant: str) -> list[Line]:
         rows = list(connection.execute(asked.where(TOTALS.c.tenant == tenant) if tenant else asked))
     most = max((int(row[2]) for row in rows if row[0]), default=1)
     return [Line(row[0], row[1], int(row[2]), int(row[3]), int(row[4]), round(WIDEST * int(row[2]) / most, 1)) for row in rows]
+
+
+def standing(engine: Engine, tenant: str) -> tuple[int, int]:
+    """How many contracts a tenant has, and how many of them have begun a cycle (are not Clear)."""
+    asked = select(TOTALS.c.status, func.sum(TOTALS.c.contracts)).where(TOTALS.c.tenant == tenant).group_by(TOTALS.c.status)
+    with engine.connect() as connection:
+        found = {row[0]: int(row[1]) for row in connection.execute(asked)}
+    return sum(found.values()), sum(count for status, count in found.items() if status != "Clear")

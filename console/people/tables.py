@@ -95,3 +95,17 @@ READS: Final = Table(
     Column("version", Integer, nullable=False),
 )
 """Up to which version each user has opened a contract's history."""
+
+PROPOSALS: Final = Table(
+    "proposals",
+    METADATA,
+    Column("id", Integer, primary_key=True),
+    Column("tenant", String(256), nullable=False),
+    Column("policy", String(256), nullable=False),
+    Column("text", Text, nullable=False),
+    Column("by", String(100), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("decided_by", String(100), nullable=False),
+    Column("outcome", String(10), nullable=False),
+)
+"""Policies that somebody wants to count; `decided_by` empty while they wait."""

@@ -10,15 +10,13 @@ from connectors.delivery.sealing import Keys
 from connectors.web import PortTaken, WebServer
 from console.database import DatabaseUnusable, opened
 from console.pages.app import Console, make_app
-from console.people.directory import Directory
-from console.people.marks import Marks
-from console.people.orders import OrderLog
-from console.people.tokens import Tokens
+from console.people import People
 from console.views.projector import Gone, Projector
 from console.views.store import OtherTopic, Store
 from mahnlauf import logs, topics
 from mahnlauf.connecting import connection, keys
 from mahnlauf.failures import BadInput, CommandFailed
+from mahnlauf.office import ClusterOffice
 from mahnlauf.ordering import OrderDesk
 from mahnlauf.running import run_until_told
 from mahnlauf.settings import load
@@ -41,16 +39,15 @@ def command(
     settings = load()
     logs.configure(settings.log.level, None if settings.log.format == "auto" else settings.log.format == "json")
     where, console = connection(settings.kafka), settings.console
+    held = keys(settings.encryption)
     try:
-        views, people = opened(console.database), opened(console.people)
-        directory, orders = Directory(people), OrderLog(people)
+        views, people = opened(console.database), People.of(opened(console.people))
         store = Store(views)
         store.migrate()
-        directory.migrate()
-        pages = Console(views, directory, orders, Tokens(people), Marks(people), None, console.person_data, console.secure_cookies)
+        office = ClusterOffice(where, held, settings.connector)
+        pages = Console(views, people, None, office, console.person_data, console.secure_cookies)
         port = console.port if port is None else port
         projector = Projector(where, store, persons=console.person_data) if project else None
-        held = keys(settings.encryption)
         run_until_told(lambda told: _serve(where, settings.worker.app, held, pages, (console.host, port), projector, told))
     except (DatabaseUnusable, PortTaken) as error:
         raise BadInput(str(error)) from error
@@ -73,8 +70,8 @@ async def _serve(
         await server.start()
         try:
             note(f"the console is at {server.url}")
-            if pages.directory.is_empty():
-                note(f"make the first admin, once and within a day: {server.url}/welcome/{pages.directory.invite_first()}")
+            if pages.people.directory.is_empty():
+                note(f"make the first admin, once and within a day: {server.url}/welcome/{pages.people.directory.invite_first()}")
             await (projector.run(told) if projector else told.wait())
         finally:
             await server.stop()

@@ -21,7 +21,9 @@ class Role(StrEnum):
 
 @app.command("invite", epilog="Example: mahnlauf invite --role work --tenant acme")
 def command(
-    role: Annotated[Role, typer.Option(help="read: looks; work: orders, too; admin: likewise, and for all that is to come.")] = Role.read,
+    role: Annotated[
+        Role, typer.Option(help="read: looks; work: orders and proposes; admin: settles policies and accounts, too.")
+    ] = Role.read,
     tenant: Annotated[str, typer.Option(help="The only tenant whose cases the user sees; without it all.")] = "",
 ) -> None:
     """Tell a one-time link that makes a user of the console, good for a day."""

@@ -17,10 +17,7 @@ from connectors.delivery.sealing import Key, Keys
 from console.actions.orders import KINDS
 from console.database import opened, writing
 from console.pages.app import Console, make_app
-from console.people.directory import Directory
-from console.people.marks import Marks
-from console.people.orders import OrderLog
-from console.people.tokens import Tokens
+from console.people import People
 from console.views.projector import Projector
 from console.views.tables import CASES
 from mahnlauf.ordering import OrderDesk
@@ -209,15 +206,13 @@ async def test_an_order_goes_through_kafka_and_the_rules_and_is_seen_on_the_page
     """A hold, which is applied, and the release of one that is there no more, which the processor refuses and says why."""
     connection = (await stories(own_kafka, tmp_path, 12, LAST_DAY)).connection
     views, made = store(files_in(tmp_path))
-    people = opened(f"sqlite:///{tmp_path / 'people.sqlite'}")
-    directory = Directory(people, hasher=CHEAP)
-    directory.migrate()
-    directory.join(directory.invite("work"), "anna", PASSWORD)
+    people = People.of(opened(files_in(tmp_path)("people")), hasher=CHEAP)
+    people.directory.join(people.directory.invite("work"), "anna", PASSWORD)
     await _worked(connection, made)
     with views.connect() as looking:
         page = next(f"/cases/acme/{row.contract}" for row in looking.execute(CASES.select()) if row.status == "Reminded")
     async with OrderDesk(connection, "escalation", Keys([Key.new()])) as desk:
-        app = make_app(Console(views, directory, OrderLog(people), Tokens(people), Marks(people), desk))
+        app = make_app(Console(views, people, desk))
         async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://console", headers=BROWSER) as browser:
             await browser.post("/login", data={"name": "anna", "password": PASSWORD})
             form = await _filled(browser, page)

@@ -16,15 +16,14 @@ from sqlalchemy import Engine, insert
 from starlette.testclient import TestClient
 
 from console.actions.desk import NotSealed, Sent, Unsent
+from console.actions.office import AccountTold, PolicyTold, Tried, Unfit
 from console.database import opened, writing
 from console.pages.app import COOKIE, Console, make_app
 from console.pages.guard import FORM_MAX_BYTES
 from console.pages.listing import PAGE_ROWS
 from console.pages.texts import TEXTS
-from console.people.directory import FAILED_MAX, FAILED_WITHIN_MS, SESSION_MS, Directory
-from console.people.marks import Marks
-from console.people.orders import OrderLog
-from console.people.tokens import Tokens
+from console.people import People
+from console.people.directory import FAILED_MAX, FAILED_WITHIN_MS, SESSION_MS
 from console.views import rows, totals
 from console.views.tables import CASES, DEBTORS, HISTORY, SORTABLE
 from schemas.status import CaseStatusData
@@ -84,20 +83,75 @@ class StandInDesk:
         return self.told.get(sent.offset)
 
 
+class StandInOffice:
+    """Policies and accounts in memory. `away`: Kafka does not answer."""
+
+    agencies = ("atriga", "stripe")
+
+    def __init__(self) -> None:
+        self.texts: dict[tuple[str, str], list[str]] = {}
+        self.known: dict[tuple[str, str], AccountTold] = {}
+        self.secrets: list[str] = []
+        self.away = False
+
+    def _there(self) -> None:
+        if self.away:
+            raise Unsent("nobody there")
+
+    async def policies(self) -> list[PolicyTold]:
+        self._there()
+        return [PolicyTold(tenant, name, len(texts), "remind 5", texts[-1]) for (tenant, name), texts in sorted(self.texts.items())]
+
+    async def tried(self, tenant: str, text: str) -> Tried:
+        self._there()
+        if not text.startswith("policy: "):
+            raise Unfit(f"policy:1: policy: is missing\npolicy:2: {text}")
+        name = text.removeprefix("policy: ").split()[0]
+        before = self.texts.get((tenant, name), [])
+        return Tried(name, [f"3: {SCRIPT}"], len(before), ["steps: 5 before, 7 now"] if before else [])
+
+    async def apply(self, tenant: str, text: str) -> int:
+        name = (await self.tried(tenant, text)).name
+        self.texts.setdefault((tenant, name), []).append(text)
+        return len(self.texts[tenant, name])
+
+    async def withdraw(self, tenant: str, name: str) -> None:
+        self.texts.pop((tenant, name))
+
+    async def accounts(self) -> list[AccountTold]:
+        self._there()
+        return [one for _, one in sorted(self.known.items())]
+
+    async def add_account(self, told: dict[str, Any], secret: str) -> None:
+        self._there()
+        if told["agency"] not in self.agencies:
+            raise Unfit(f"there is no agency {told['agency']}")
+        self.secrets.append(secret)
+        key, url = (told["tenant"], told["account"]), told["settings"].get("url", "")
+        self.known[key] = AccountTold(*key, told["agency"], told["mode"], told["customer_id"], url, "", "", "")
+
+    async def rotate_account(self, tenant: str, name: str, secret: str) -> None:
+        self.secrets.append(secret)
+
+    async def pause_account(self, tenant: str, name: str, why: str) -> None:
+        self.known[tenant, name] = self.known[tenant, name]._replace(paused=why)
+
+    async def validate_account(self, tenant: str, name: str) -> str:
+        if (tenant, name) not in self.known:
+            raise Unfit("no such account")
+        return f"{self.known[tenant, name].agency} knows it"
+
+
 class House:
     """A console with some cases, and browsers that look at it."""
 
     def __init__(self, sql: Sql) -> None:
         self.views, _ = store(sql)
         self.clock = Clock()
-        people = opened(sql("people"))
-        self.directory = Directory(people, self.clock, CHEAP)
-        self.directory.migrate()
-        self.orders = OrderLog(people, self.clock)
-        self.tokens = Tokens(people, self.clock)
-        self.marks = Marks(people, self.clock)
-        self.desk = StandInDesk()
-        self.app = make_app(Console(self.views, self.directory, self.orders, self.tokens, self.marks, self.desk, persons=True))
+        self.people = People.of(opened(sql("people")), self.clock, CHEAP)
+        self.directory, self.orders, self.tokens, self.marks, self.proposals = self.people
+        self.desk, self.office = StandInDesk(), StandInOffice()
+        self.app = make_app(Console(self.views, self.people, self.desk, self.office, persons=True))
 
     def user(self, name: str, tenant: str = "", role: str = "read") -> None:
         self.directory.join(self.directory.invite(role, tenant), name, PASSWORD)
@@ -283,7 +337,7 @@ def test_a_debtor_is_named_and_found_only_where_the_operator_wants_it(house: Hou
     named = house.browser("anna")
     assert "Eva Moll" in named.get("/cases?q=moll").text
     assert "Eva Moll" in named.get("/cases/acme/C-1").text
-    house.app = make_app(Console(house.views, house.directory, house.orders, house.tokens, house.marks, persons=False))
+    house.app = make_app(Console(house.views, house.people, persons=False))
     silent = house.browser("anna")
     for path in ("/cases", "/cases/acme/C-1"):
         assert "Eva Moll" not in silent.get(path).text

@@ -1,0 +1,76 @@
+"""What the console's admins settle: policies and agency accounts. The front door makes it; here is what the pages need of it."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple, Protocol
+
+
+class Unfit(ValueError):
+    """What was given can't be used; the message says what is wrong, a line for each mistake."""
+
+
+class PolicyTold(NamedTuple):
+    """A policy in force; `text` is the file that would say the same."""
+
+    tenant: str
+    name: str
+    version: int
+    ladder: str
+    text: str
+
+
+class Tried(NamedTuple):
+    """A policy that could be applied: what is legal but unwise about it, and how it differs from the version in force (0: none is)."""
+
+    name: str
+    advice: Sequence[str]
+    version: int
+    differences: Sequence[str]
+
+
+class AccountTold(NamedTuple):
+    """An agency account; never its secret. `trouble`: why it can't be read."""
+
+    tenant: str
+    name: str
+    agency: str
+    mode: str
+    customer_id: str
+    url: str
+    per_second: str
+    paused: str
+    trouble: str
+
+
+class Office(Protocol):
+    """Every call may take seconds, and raises Unsent where Kafka does not answer."""
+
+    @property
+    def agencies(self) -> Sequence[str]:
+        """Agencies and upstreams that an account can be at."""
+
+    async def policies(self) -> list[PolicyTold]:
+        """All in force, by tenant and name."""
+
+    async def tried(self, tenant: str, text: str) -> Tried:
+        """Raises Unfit."""
+
+    async def apply(self, tenant: str, text: str) -> int:
+        """Make it the next version, and return its number; the same again if it says nothing new. Raises Unfit."""
+
+    async def withdraw(self, tenant: str, name: str) -> None:
+        """Let no new cycle begin with it. Raises Unfit where there is none."""
+
+    async def accounts(self) -> list[AccountTold]:
+        """All accounts, by tenant and name."""
+
+    async def add_account(self, told: dict[str, Any], secret: str) -> None:
+        """Add one (the fields of `AgencyAccount`); the agency is asked first. Raises Unfit."""
+
+    async def rotate_account(self, tenant: str, name: str, secret: str) -> None:
+        """Change its secret; the agency is asked first. Raises Unfit."""
+
+    async def pause_account(self, tenant: str, name: str, why: str) -> None:
+        """Send nothing by it from now on; without `why` go on. Raises Unfit."""
+
+    async def validate_account(self, tenant: str, name: str) -> str:
+        """Ask the agency; what it said. Raises Unfit where it refuses."""
