@@ -19,7 +19,7 @@ from tests.chaos.telling import tell
 from tests.chaos.waiting import until
 from tests.faults.brokers import NODES
 from tests.faults.stranger import Stranger
-from tests.faults.town import CONNECTOR, CONNECTORS_GROUP, LANES, WORKERS, Town
+from tests.faults.town import CONNECTORS, CONNECTORS_GROUP, LANES, WORKERS, Town
 
 LONG_S = (SESSION_S + 1.0, SESSION_S + 4.0)
 """Longer than a member's session, so that somebody else takes its place."""
@@ -66,13 +66,13 @@ class Faults:
         return self._killed(self._rng.choice(WORKERS))
 
     def connector_killed(self) -> Fault:
-        return self._killed(CONNECTOR)
+        return self._killed(self._rng.choice(CONNECTORS))
 
     def worker_stopped(self) -> Fault:
         return self._stopped(self._rng.choice(WORKERS))
 
     def connector_stopped(self) -> Fault:
-        return self._stopped(CONNECTOR)
+        return self._stopped(self._rng.choice(CONNECTORS))
 
     def store_damaged(self) -> Fault:
         """A machine that lost its disk, or wrote half of it."""
@@ -96,7 +96,7 @@ class Faults:
         return self._lane("silent", self._town.network.hush)
 
     def coordinator_killed(self) -> Fault:
-        """The broker that keeps the workers' group, or the connector's; another one takes it over."""
+        """The broker that keeps the workers' group, or the connectors'; another one takes it over."""
         group = self._rng.choice((GROUP, CONNECTORS_GROUP))
         killed: list[int] = []
 

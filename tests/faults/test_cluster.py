@@ -1,4 +1,4 @@
-"""Three brokers, two workers, a connector and an agency, events that flow, and faults by a seed: nothing is lost, nothing happens twice.
+"""Three brokers, two workers, two connectors and an agency, events that flow, and faults by a seed: nothing is lost, nothing happens twice.
 
 A failure shows the seed and what happened at which slice. While one broker fails at a time, none may forget the end of a transaction as a
 cluster's only one does (docs/guarantees.md, what is not guaranteed).

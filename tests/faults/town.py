@@ -1,4 +1,5 @@
-"""The whole chain over three brokers: two workers and a connector, each behind a network of its own, and an agency, all real processes.
+"""The whole chain over three brokers: two workers and two connectors, each behind a network of its own, and an agency, all real
+processes.
 
 It is driven from outside as a `House` is. At the end everything must have caught up, the audit must find nothing, and the agency must hold
 one case for each handover.
@@ -29,7 +30,7 @@ from schemas import topics
 from schemas.policy import Policy
 from streams.engine.errors import EngineError
 from tests.chaos.cases import TICK, Cases, Line, Slice
-from tests.chaos.house import House, assert_clean, said
+from tests.chaos.house import PARTITIONS, House, assert_clean, said
 from tests.chaos.process import ROOT, Process, Worker
 from tests.chaos.telling import tell
 from tests.chaos.waiting import until
@@ -37,8 +38,9 @@ from tests.faults.brokers import NODES, Brokers, three
 from tests.faults.lanes import Lane, Network, network
 
 WORKERS = ("A", "B")
-CONNECTOR = "K"
-LANES = (*WORKERS, CONNECTOR)
+CONNECTORS = ("K", "L")
+"""Of which one owns the only account, and the other would take it over."""
+LANES = (*WORKERS, *CONNECTORS)
 CODE_VARIABLE = "TEST_AGENCY_CODE"
 ACCOUNTS = f"""\
 [[accounts]]
@@ -57,6 +59,7 @@ COULD_NOT_BEGIN = "does not answer as it should"
 TRIES = 20
 TOLD_OF_ERROR = 120
 ANSWER_WITHIN_S = 10.0
+POLL_WITHIN_S = 1.0
 CAUGHT_UP_WITHIN_S = 120.0
 NO_CASE = frozenset({"case.rejected", "case.failed"})
 """Replies after which the agency has no case of a handover."""
@@ -70,16 +73,17 @@ def cases() -> Cases:
 
 
 class Town:
-    """`house` sees the brokers without anything between. `workers` are those that ought to be running now."""
+    """`house` sees the brokers without anything between. `workers` and `connectors` are those that ought to be running now."""
 
     def __init__(self, brokers: Brokers, net: Network, folder: Path, *, static: bool, code: Path) -> None:
-        """`static`: workers say under which id they come back. `code`: what they run until they are `upgraded`."""
+        """`static`: workers and connectors say under which id they come back. `code`: what workers run until they are `upgraded`."""
         self._static, self._code = static, code
         self.upgraded: set[str] = set()
         self.brokers, self.network, self.folder = brokers, net, folder
         self.house = House(brokers.bootstrap, folder)
         self.workers: dict[str, Worker] = {}
-        self._connectors: list[Process] = []
+        self.connectors: dict[str, Process] = {}
+        self._every: list[Process] = []
         self._turns: Counter[str] = Counter()
         self.agency_url = f"http://{LOOPBACK}:{choose_port(None)}"
         self._agency: subprocess.Popen[bytes] | None = None
@@ -108,24 +112,26 @@ class Town:
         environment = {**self.house.environment(self.lane(name).bootstrap), **own}
         self.workers[name] = Worker(f"{name}-{self._turns[name]}", self.folder, environment)
         self.house.workers.append(self.workers[name])
+        self._every.append(self.workers[name])
 
-    def start_connector(self) -> None:
+    def start_connector(self, name: str) -> None:
         """Returns at once."""
-        self._turns[CONNECTOR] += 1
+        self._turns[name] += 1
         own = {
             CODE_VARIABLE: "code",
             "MAHNLAUF_CONNECTOR__SANDBOX_URL": self.agency_url,
             "MAHNLAUF_CONNECTOR__SESSION_TIMEOUT_MS": str(CONNECTOR_SESSION_S * 1000),
-            "MAHNLAUF_CONNECTOR__INSTANCE_ID": "one",
+            **({"MAHNLAUF_CONNECTOR__INSTANCE_ID": f"connector-{name}"} if self._static else {}),
         }
-        environment = {**self.house.environment(self.lane(CONNECTOR).bootstrap), **own}
+        environment = {**self.house.environment(self.lane(name).bootstrap), **own}
         words = ("--config", str(self._accounts), "connector")
-        self._connectors.append(Process("connector", f"{CONNECTOR}-{self._turns[CONNECTOR]}", self.folder, environment, *words))
+        self.connectors[name] = Process("connector", f"{name}-{self._turns[name]}", self.folder, environment, *words)
+        self._every.append(self.connectors[name])
 
     def start(self, name: str) -> None:
-        """A worker, or the connector. Returns at once."""
-        if name == CONNECTOR:
-            self.start_connector()
+        """A worker, or a connector. Returns at once."""
+        if name in CONNECTORS:
+            self.start_connector(name)
         else:
             self.start_worker(name)
 
@@ -148,21 +154,21 @@ class Town:
 
     def bearer(self, name: str) -> Process:
         """The process that has that name now."""
-        return self.at_the_agency if name == CONNECTOR else self.workers[name]
+        return self.connectors[name] if name in CONNECTORS else self.workers[name]
 
     def store(self, name: str) -> Path:
         """Where a worker keeps its state between its lives."""
         return self.folder / f"store-{name}"
 
     def kill_all(self) -> None:
-        """Brokers, workers and connector, as fast as it goes."""
+        """Brokers, workers and connectors, as fast as it goes."""
         for broker in self.brokers.all.values():
             broker.kill()
         for process in self.processes:
             process.kill()
 
     def start_all(self) -> None:
-        """Workers and connector do not wait for the brokers."""
+        """Workers and connectors do not wait for the brokers."""
         for name in LANES:
             self.start(name)
         self.brokers.start(*NODES)
@@ -186,18 +192,13 @@ class Town:
 
     @property
     def processes(self) -> list[Process]:
-        return [*self.workers.values(), self.at_the_agency]
-
-    @property
-    def at_the_agency(self) -> Process:
-        """The connector that ought to be running now."""
-        return self._connectors[-1]
+        return [*self.workers.values(), *self.connectors.values()]
 
     def lane(self, name: str) -> Lane:
         return self.network.lanes[name]
 
     def close(self) -> None:
-        for process in self._connectors:
+        for process in self._every:
             if process.running:
                 process.go_on()
                 process.kill()
@@ -224,8 +225,9 @@ class Town:
     def _days_pass(self, piece: Slice) -> None:
         noon = datetime.combine(piece.until, TICK, UTC)
         httpx.post(f"{self.agency_url}/clock", json={"now": noon.isoformat()}, timeout=ANSWER_WITHIN_S).raise_for_status()
-        with suppress(httpx.TransportError):  # a connector that is away reads its feed when it is back
-            self._connector().post("/poll")
+        for connector in list(self.connectors.values()):
+            with suppress(httpx.TransportError):  # one that is away reads its feed when it is back
+                httpx.post(f"{connector.url}/poll", timeout=POLL_WITHIN_S)
 
     def _open_agency(self) -> None:
         port = self.agency_url.rpartition(":")[2]
@@ -250,9 +252,6 @@ class Town:
         except httpx.TransportError:
             return False
 
-    def _connector(self) -> httpx.Client:
-        return httpx.Client(base_url=self.at_the_agency.url, timeout=ANSWER_WITHIN_S)
-
     # --- what must have become of it
 
     def caught_up(self) -> None:
@@ -261,16 +260,20 @@ class Town:
         while True:
             before = self._written()
             self.house.settle(CAUGHT_UP_WITHIN_S)
-            until(self._connector_idle, "the connector has nothing left to do", CAUGHT_UP_WITHIN_S)
-            self._connector().post("/poll").raise_for_status()
+            until(self._connectors_idle, "the connectors have nothing left to do", CAUGHT_UP_WITHIN_S)
+            for connector in self.connectors.values():
+                httpx.post(f"{connector.url}/poll", timeout=ANSWER_WITHIN_S).raise_for_status()
             self.house.settle(CAUGHT_UP_WITHIN_S)
             if before == self._written():
                 return
 
-    def _connector_idle(self) -> bool:
-        status = self._connector().get("/status").json()
-        assert not status["halted"], f"the connector stands still: {status['halted']}"
-        return status["lag"] is not None and not any(status["lag"].values()) and not status["unfinished"]
+    def _connectors_idle(self) -> bool:
+        told = [httpx.get(f"{connector.url}/status", timeout=ANSWER_WITHIN_S).json() for connector in self.connectors.values()]
+        assert not any(status["halted"] for status in told), f"a connector stands still: {told}"
+        held = sorted(number for status in told for number in status["partitions"])
+        return held == list(range(PARTITIONS)) and all(
+            status["lag"] is not None and not any(status["lag"].values()) and not status["unfinished"] for status in told
+        )
 
     def _written(self) -> tuple[int, ...]:
         return tuple(len(self.house.exported(topic)) for topic in (topics.COMMANDS, topics.REPLIES, topics.CASE_HISTORY))
@@ -285,19 +288,20 @@ class Town:
 
     def _assert_one_case_each(self) -> str:
         handovers = {of["data"]["handover_id"] for of in self._values(topics.COMMANDS) if of["type"] == "case.submit"}
-        without = {of["data"]["handover_id"] for of in self._values(topics.REPLIES) if of["type"] in NO_CASE}
+        replies = self._values(topics.REPLIES)
+        without = {of["data"]["handover_id"] for of in replies if of["type"] in NO_CASE}
         page: dict[str, Any] = httpx.get(f"{self.agency_url}/cases", timeout=ANSWER_WITHIN_S).json()
         held = Counter(case["reference"] for case in page["cases"])
         assert handovers, "nothing was handed over"
         assert [reference for reference, count in held.items() if count > 1] == [], "cases that the agency has twice"
         assert held.keys() - handovers == set(), "cases that nobody handed over"
         assert handovers - held.keys() - without == set(), "handovers that never became a case"
-        return f"{len(handovers)} handovers, {len(held)} cases"
+        assert [reply for reply, count in Counter(of["id"] for of in replies).items() if count > 1] == [], "replies that were told twice"
+        return f"{len(handovers)} handovers, {len(held)} cases, {len(replies)} replies"
 
     def waits_for_an_end(self) -> bool:
         """Whether a process says that it stands behind a transaction that nobody ends."""
-        every = (*self.house.workers, *self._connectors)
-        return any("kafka-transactions.sh" in process.log.read_text(errors="replace") for process in every)
+        return any("kafka-transactions.sh" in process.log.read_text(errors="replace") for process in self._every)
 
     def _values(self, topic: str) -> list[dict[str, Any]]:
         return [line["value"] for line in self.house.exported(topic)]
