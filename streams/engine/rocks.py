@@ -186,7 +186,7 @@ class RocksStore:
 
     def _failed(self, error: Exception) -> EngineError:
         """What to raise; a damaged folder is not opened again."""
-        failed = _told(error, f"the state folder {self._path} can't be used")
+        failed = _told(error, self._path, "can't be used")
         self._damaged = isinstance(failed, StoreDamaged)
         return failed
 
@@ -234,12 +234,14 @@ def _open(path: Path) -> Any:
     try:
         return Rdict(str(path), _options())
     except Exception as error:
-        raise _told(error, f"the state folder {path} can't be opened; give each worker a folder of its own") from error
+        raise _told(error, path, "can't be opened; give each worker a folder of its own") from error
 
 
-def _told(error: Exception, what: str) -> EngineError:
+def _told(error: Exception, path: Path, what: str) -> EngineError:
     words = str(error).splitlines()[0] if str(error) else type(error).__name__
-    return (StoreDamaged if any(sign in words for sign in _DAMAGE) else EngineError)(f"{what}: {words}")
+    if any(sign in words for sign in _DAMAGE):
+        return StoreDamaged(f"the state folder {path} is damaged: {words}")
+    return EngineError(f"the state folder {path} {what}: {words}")
 
 
 def _distrusted(facts: Mapping[str, Any], origin: Origin, changelog_end: int, max_age_s: float, now_s: float) -> str | None:

@@ -75,19 +75,15 @@ class Faults:
         return self._stopped(self._rng.choice(CONNECTORS))
 
     def store_damaged(self) -> Fault:
-        """A machine that lost its disk, or wrote half of it."""
-        name, lost = self._rng.choice(WORKERS), self._rng.random() < 0.5
-        keep = self._rng.random()
+        """A machine that lost its disk, wrote half of it, or reads other bytes than it wrote."""
+        name, place = self._rng.choice(WORKERS), self._rng.random()
+        words, damage = self._rng.choice((("lost", lost), (f"cut to {place:.0%}", cut_short), (f"spoiled at {place:.0%}", spoiled)))
 
-        def damage() -> None:
+        def begin() -> None:
             self._town.kill(name)
-            if lost:
-                shutil.rmtree(self._town.store(name))
-            else:
-                cut_short(self._town.store(name), keep)
+            damage(self._town.store(name), place)
 
-        words = f"worker {name} killed, its store {'lost' if lost else f'cut to {keep:.0%}'}"
-        return self._fault(words, name, damage, partial(self._town.start, name), SHORT_S)
+        return self._fault(f"{name} killed, its store {words}", name, begin, partial(self._town.start, name), SHORT_S)
 
     def lane_cut(self) -> Fault:
         return self._lane("cut", self._town.network.cut)
@@ -164,12 +160,28 @@ MORE: tuple[Draw, ...] = (
 )
 
 
-def cut_short(folder: Path, keep: float) -> None:
+def lost(folder: Path, place: float) -> None:
+    shutil.rmtree(folder)
+
+
+def cut_short(folder: Path, place: float) -> None:
     """Every file of a store loses its end, as where a disk was full or a copy broke off."""
-    for file in folder.rglob("*"):
-        if file.is_file():
-            with file.open("r+b") as half:
-                half.truncate(int(file.stat().st_size * keep))
+    for file in written(folder):
+        with file.open("r+b") as half:
+            half.truncate(int(file.stat().st_size * place))
+
+
+def spoiled(folder: Path, place: float) -> None:
+    """A byte of each table and log is another one."""
+    for file in written(folder):
+        if file.suffix in (".sst", ".log"):
+            content = bytearray(file.read_bytes())
+            content[int(len(content) * place)] ^= 0xFF
+            file.write_bytes(content)
+
+
+def written(folder: Path) -> list[Path]:
+    return [file for file in folder.rglob("*") if file.is_file() and file.stat().st_size]
 
 
 def nothing() -> None:
