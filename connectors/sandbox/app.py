@@ -8,6 +8,8 @@ POST /faults {...}, GET /faults, DELETE /faults   what goes wrong (`faults.py`)
 POST /release                                 let held answers go
 POST /traffic {"per_second"?, "latency_ms"?}  what every account may do, and how long answers take (`traffic.py`)
 GET  /traffic                                 what came of each account, and the most of it within one second
+POST /webhooks {"agency", "url", "secret", "customer"?, "mode"?, "events"?}   who is told of what happens (`webhooks.py`)
+GET  /webhooks                                what came of it
 GET  /cases                                   every case with its reference and how often it was sent: one case a handover
 """
 
@@ -33,6 +35,7 @@ from connectors.sandbox.paywise.api import PaywiseApi
 from connectors.sandbox.prokur import ProkurFolder
 from connectors.sandbox.story import Script
 from connectors.sandbox.traffic import Conditions
+from connectors.sandbox.webhooks import RETRIES_S, Subscription, Webhooks
 from connectors.web import WebServer
 
 Body = TypeVar("Body", bound=BaseModel)
@@ -49,12 +52,15 @@ class _Unreadable(Exception):
 @dataclass(frozen=True)
 class SandboxConfig:
     """`codes`: authentication code by customer number, of which agencies without customer numbers know the codes alone; None lets every
-    code in. `port` 0 takes a free one. `folder`: where the agencies that are reached by files have theirs; None leaves them out."""
+    code in. `port` 0 takes a free one. `folder`: where the agencies that are reached by files have theirs; None leaves them out.
+    `webhooks`: who is told of what happens; `retries_s`: how long a webhook that was not taken waits before each next try."""
 
     host: str = "127.0.0.1"
     port: int = 8091
     codes: Mapping[str, str] | None = field(default=None, repr=False)
     folder: Path | None = None
+    webhooks: Sequence[Subscription] = ()
+    retries_s: Sequence[float] = RETRIES_S
 
 
 class SandboxAgency(Protocol):
@@ -68,7 +74,8 @@ class SandboxAgency(Protocol):
 class Direction:
     """The pages that direct the sandbox."""
 
-    def __init__(self, days: Days, faults: Faults, agencies: Sequence[SandboxAgency]) -> None:
+    def __init__(self, days: Days, faults: Faults, webhooks: Webhooks, agencies: Sequence[SandboxAgency]) -> None:
+        self._webhooks = webhooks
         self._days = days
         self._faults = faults
         self._agencies = agencies
@@ -84,6 +91,8 @@ class Direction:
             Route("/release", self._release, methods=["POST"]),
             Route("/traffic", self._show_traffic, methods=["GET"]),
             Route("/traffic", self._set_conditions, methods=["POST"]),
+            Route("/webhooks", self._show_webhooks, methods=["GET"]),
+            Route("/webhooks", self._subscribe, methods=["POST"]),
             Route("/cases", self._cases, methods=["GET"]),
         ]
 
@@ -128,6 +137,13 @@ class Direction:
         self._faults.traffic.conditions = await _body(request, Conditions)
         return await self._show_traffic(request)
 
+    async def _show_webhooks(self, request: Request) -> Response:
+        return JSONResponse(self._webhooks.told())
+
+    async def _subscribe(self, request: Request) -> Response:
+        self._webhooks.subscribe(await _body(request, Subscription))
+        return await self._show_webhooks(request)
+
     async def _cases(self, request: Request) -> Response:
         cases = [case for agency in self._agencies for case in agency.cases()]
         return JSONResponse({"count": len(cases), "cases": cases})
@@ -146,20 +162,27 @@ async def _unreadable(request: Request, error: Exception) -> Response:
 
 
 def create_app(
-    world: World | None = None, faults: Faults | None = None, codes: Mapping[str, str] | None = None, folder: Path | None = None
+    world: World | None = None,
+    faults: Faults | None = None,
+    codes: Mapping[str, str] | None = None,
+    folder: Path | None = None,
+    webhooks: Webhooks | None = None,
 ) -> Starlette:
-    """The sandbox as an ASGI application. Its memory is `world` (atriga's books, and the days all live on) and `faults`. Raises NotOurs."""
+    """The sandbox as an ASGI application. Its memory is `world` (atriga's books, and the days all live on), `faults` and
+    `webhooks`, which whoever wants them sent has to start. Raises NotOurs."""
     world, faults = world or World(), faults or Faults()
+    webhooks = webhooks or Webhooks(faults)
+    world.tell = webhooks.tell
     secrets = None if codes is None else frozenset(codes.values())
     agencies: list[SandboxAgency] = [
         AtrigaApi(world, faults, codes),
-        PaywiseApi(world.days, faults, secrets),
-        DebituraApi(world.days, faults, secrets),
+        PaywiseApi(world.days, faults, secrets, webhooks.tell),
+        DebituraApi(world.days, faults, secrets, webhooks),
         MediafinanzApi(world.days, faults, codes, lambda: world.idempotent),
     ]
     if folder is not None:
         agencies.append(ProkurFolder(folder / "prokur", world.days, faults, lambda: world.idempotent))
-    routes = [*Direction(world.days, faults, agencies).routes(), *(route for agency in agencies for route in agency.routes())]
+    routes = [*Direction(world.days, faults, webhooks, agencies).routes(), *(route for agency in agencies for route in agency.routes())]
     return Starlette(routes=routes, exception_handlers={_Unreadable: _unreadable})
 
 
@@ -171,7 +194,9 @@ class Sandbox:
         self.world = World()
         self.faults = Faults()
         self.folder = config.folder
-        self._server = WebServer(create_app(self.world, self.faults, config.codes, config.folder), config.host, config.port)
+        self.webhooks = Webhooks(self.faults, config.webhooks, config.retries_s)
+        app = create_app(self.world, self.faults, config.codes, config.folder, self.webhooks)
+        self._server = WebServer(app, config.host, config.port)
 
     @property
     def url(self) -> str:
@@ -179,10 +204,12 @@ class Sandbox:
 
     async def start(self) -> None:
         await self._server.start()
+        await self.webhooks.start()
 
     async def stop(self) -> None:
         self.faults.clear()
         await self._server.stop()
+        await self.webhooks.stop()
 
 
 async def serve(config: SandboxConfig, stopped: asyncio.Event, listening: Callable[[str], None]) -> None:

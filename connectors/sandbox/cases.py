@@ -11,6 +11,7 @@ from typing import Any
 
 from connectors.sandbox.days import Days, written
 from connectors.sandbox.story import CLOSED, Scene
+from connectors.sandbox.webhooks import Happening, Tell, unheard
 
 
 class CaseIsClosed(Exception):
@@ -67,6 +68,7 @@ class Book:
     by_number: dict[str, Case] = field(default_factory=dict)
     by_reference: dict[str, Case] = field(default_factory=dict)
     rows: list[dict[str, Any]] = field(default_factory=list)
+    tell: Tell = unheard
 
     def add(self, case: Case, at: datetime, what: dict[str, Any]) -> None:
         """Note a change of a case."""
@@ -80,6 +82,8 @@ class Book:
         }
         self.rows.append(row)
         case.changes.append(row)
+        name = f"{case.number}-{row['change']}"
+        self.tell(Happening("atriga", self.customer, self.mode, name, "change", {"id": name, "case_number": case.number}))
 
     def set_status(self, case: Case, at: datetime, scene: Scene) -> None:
         case.status = scene.status or case.status
@@ -110,16 +114,17 @@ class World:
     """Everything the agency knows. It lives on `days`.
 
     `idempotent`: what is sent again under the same key changes nothing; False: every submission is a case and every report a payment of
-    its own, as at an agency that does not look.
+    its own, as at an agency that does not look. `tell` hears of every change.
     """
 
     def __init__(self, days: Days | None = None, *, idempotent: bool = True) -> None:
         self.days = days or Days()
         self.idempotent = idempotent
+        self.tell: Tell = unheard
         self.books: dict[tuple[str, str], Book] = {}
 
     def book(self, customer: str, mode: str) -> Book:
-        return self.books.setdefault((customer, mode), Book(customer, mode))
+        return self.books.setdefault((customer, mode), Book(customer, mode, tell=self.tell))
 
     def cases(self) -> Iterator[tuple[Book, Case]]:
         for book in self.books.values():

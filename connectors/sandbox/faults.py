@@ -1,5 +1,5 @@
 """Faults on request: an agency that answers 429 or 5xx, slowly, or not at all, before or after it took what it was sent; that refuses a
-field; whose feed tells things twice or in another order.
+field; whose feed or webhooks tell things twice or in another order; whose webhooks are lost, held back or signed by somebody else.
 
 A held answer (`hang`) waits until somebody releases it. That is the latch by which a test ends a connector between sending and noting
 the result, without a fault hook in the product.
@@ -15,13 +15,16 @@ from starlette.responses import JSONResponse, PlainTextResponse, Response, Strea
 
 from connectors.sandbox.traffic import Traffic
 
-Operation: TypeAlias = Literal["prepare", "submit", "ask", "case", "recall", "payment", "message", "changes", "account", "other"]
-"""What a request is about, whatever its path at each agency. `submit` is the one by which a case is taken; `prepare` those before it."""
+Operation: TypeAlias = Literal["prepare", "submit", "ask", "case", "recall", "payment", "message", "changes", "account", "other", "hook"]
+"""What a request is about, whatever its path at each agency. `submit` is the one by which a case is taken; `prepare` those before it;
+`hook` is a webhook, which the agency sends."""
 Handler: TypeAlias = Callable[[Request], Awaitable[Response]]
 
 
 Row = TypeVar("Row")
 _OF_A_FEED = ("duplicate", "reorder")
+_OF_A_HOOK = ("lose", "forge")
+_EACH_HOOK = ("hang", *_OF_A_HOOK)
 _PIECES = 20
 SLOW_S = 5.0
 """How long a slow body takes where nobody has said it."""
@@ -32,12 +35,14 @@ class Fault(BaseModel):
 
     `contract`: only with handovers of this contract. `429`, `500` and `503` are plain errors, `hang` no answer until somebody releases it,
     `slow` an answer whose body takes `seconds`; `reject` refuses a handover because of `field`; `duplicate` and `reorder` are what a feed
-    does with its rows.
+    does with its rows, and with the operation `hook` what happens to the webhooks that are sent at once. Of webhooks `hang` holds one back
+    until somebody releases it, `lose` never sends it, and `forge` signs it with a secret that is none. A fault that names no operation is
+    of requests, never of webhooks, unless webhooks alone have it.
     """
 
     model_config = ConfigDict(extra="forbid")
 
-    kind: Literal["429", "500", "503", "hang", "slow", "reject", "duplicate", "reorder"]
+    kind: Literal["429", "500", "503", "hang", "slow", "reject", "duplicate", "reorder", "lose", "forge"]
     when: Literal["before", "after"] = "before"
     operation: Operation | None = None
     contract: str | None = None
@@ -51,8 +56,12 @@ class Fault(BaseModel):
         """A fault that nothing would ever show is a mistake of whoever ordered it."""
         if self.kind == "reject" and (self.field is None or self.operation not in (None, "submit")):
             raise ValueError("reject needs the field, and the operation submit")
-        if self.kind in _OF_A_FEED and self.operation not in (None, "changes"):
-            raise ValueError(f"{self.kind} is of the operation changes")
+        if self.kind in _OF_A_FEED and self.operation not in (None, "changes", "hook"):
+            raise ValueError(f"{self.kind} is of the operations changes and hook")
+        if self.kind in _OF_A_HOOK and self.operation not in (None, "hook"):
+            raise ValueError(f"{self.kind} is of the operation hook")
+        if self.operation == "hook" and (self.kind not in (*_OF_A_FEED, *_EACH_HOOK) or self.contract is not None):
+            raise ValueError(f"a hook has {', '.join((*_OF_A_FEED, *_EACH_HOOK))}, and no contract")
         return self
 
     def response(self) -> Response:
@@ -66,7 +75,9 @@ def _fits(fault: Fault, operation: Operation) -> bool:
     if fault.kind == "reject":
         return operation == "submit"
     if fault.kind in _OF_A_FEED:
-        return operation == "changes"
+        return operation == (fault.operation or "changes")
+    if fault.kind in _OF_A_HOOK or operation == "hook":
+        return operation == (fault.operation or ("hook" if fault.kind in _OF_A_HOOK else None))
     return fault.operation in (None, operation)
 
 
@@ -125,12 +136,20 @@ class Faults:
         self.armed.clear()
         self.release()
 
-    def as_ordered(self, rows: list[Row]) -> list[Row]:
+    def as_ordered(self, rows: list[Row], operation: Operation = "changes") -> list[Row]:
         """Rows that are told without a request, as a feed's (`as_told`)."""
-        fault = next((fault for fault in self.armed if fault.kind in _OF_A_FEED), None) if rows else None
+        fitting = (fault for fault in self.armed if fault.kind in _OF_A_FEED and _fits(fault, operation))
+        fault = next(fitting, None) if rows else None
         if fault is not None:
             self._use(fault)
         return _told(fault, rows)
+
+    def of_hook(self) -> Fault | None:
+        """What goes wrong with the next webhook."""
+        fault = next((fault for fault in self.armed if fault.kind in _EACH_HOOK and _fits(fault, "hook")), None)
+        if fault is not None:
+            self._use(fault)
+        return fault
 
     def release(self) -> None:
         """Let what hangs go on."""
@@ -168,13 +187,14 @@ class Faults:
     async def _held(self, fault: Fault, handler: Handler, request: Request) -> Response:
         if fault.when == "before":
             await request.body()  # what came is ours, even if the sender is gone before we go on
-            await self._hang()
+            await self.held()
             return await handler(request)
         answer = await handler(request)
-        await self._hang()
+        await self.held()
         return answer
 
-    async def _hang(self) -> None:
+    async def held(self) -> None:
+        """Wait until somebody releases what hangs."""
         self.hanging += 1
         try:
             await self._released.wait()

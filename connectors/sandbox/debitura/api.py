@@ -1,9 +1,11 @@
 """Debitura's paths: who is let in, pages, and what a case looks like."""
 
+import base64
 import hashlib
+import secrets
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, TypeAlias, TypeVar
-from uuid import UUID
+from uuid import NAMESPACE_URL, UUID, uuid5
 
 from pydantic import BaseModel, ValidationError
 from starlette.requests import Request
@@ -12,8 +14,9 @@ from starlette.routing import Route
 
 from connectors.sandbox.days import Days, written
 from connectors.sandbox.debitura.books import Case, Creditor
-from connectors.sandbox.debitura.forms import AdvanceIn, CaseIn, ChatIn, wrong_fields
+from connectors.sandbox.debitura.forms import AdvanceIn, CaseIn, ChatIn, WebhookIn, wrong_fields
 from connectors.sandbox.faults import Faults, Operation, rejected_field
+from connectors.sandbox.webhooks import Subscription, Webhooks
 
 PREFIX: Final = "/debitura"
 PAGE, PAGE_MAX = 10, 100
@@ -38,7 +41,8 @@ def _refuse(status: int, error: str, message: str) -> Answered:
 class DebituraApi:
     """Debitura over creditors that are made as their keys come. `keys`: those that are let in; None lets in every one but none."""
 
-    def __init__(self, days: Days, faults: Faults, keys: frozenset[str] | None) -> None:
+    def __init__(self, days: Days, faults: Faults, keys: frozenset[str] | None, webhooks: Webhooks) -> None:
+        self._webhooks = webhooks
         self._days = days
         self._faults = faults
         self._keys = keys
@@ -57,6 +61,8 @@ class DebituraApi:
             self._route("GET", "/cases/{id}/files", "case", _files),
             self._route("GET", "/cases/{id}/chats", "case", _chats),
             self._route("POST", "/cases/{id}/chats", "message", _write),
+            self._route("POST", "/webhooks", "other", self._subscribe),
+            self._route("GET", "/webhooks", "other", self._subscriptions),
             self._route("GET", "/me", "account", _me),
             self._route("GET", "/Payments/{id}", "other", _payment),
             self._route("POST", "/test/cases/{id}/advance", "other", _advance),
@@ -86,7 +92,29 @@ class DebituraApi:
         key = request.headers.get("xapikey", "")
         if not key or (self._keys is not None and key not in self._keys):
             raise _refuse(401, "Unauthorized", "The API key is not known.")
-        return self._creditors.setdefault(key, Creditor(key, self._days))
+        return self._creditors.setdefault(key, Creditor(key, self._days, self._webhooks.tell))
+
+    async def _subscribe(self, creditor: Creditor, request: Request) -> Response:
+        form, secret = await _plain_form(request, WebhookIn), base64.b64encode(secrets.token_bytes(32)).decode()
+        wanted = Subscription(
+            agency="debitura",
+            url=form.url,
+            secret=secret,
+            customer=creditor.id,
+            mode="test" if form.isTestMode else "live",
+            events=frozenset(form.events),
+        )
+        self._webhooks.subscribe(wanted)
+        return JSONResponse({**_subscribed(wanted), "secret": secret}, 201)
+
+    async def _subscriptions(self, creditor: Creditor, request: Request) -> Response:
+        every = (listener.subscription for listener in self._webhooks.listeners)
+        return _json([_subscribed(each) for each in every if each.agency == "debitura" and each.customer == creditor.id])
+
+
+def _subscribed(one: Subscription) -> dict[str, Any]:
+    told = {"id": str(uuid5(NAMESPACE_URL, one.secret)), "url": one.url, "events": sorted(one.events or ()), "isActive": True}
+    return {**told, "isTestMode": one.mode == "test", "disabledReason": None, "secret": None}
 
 
 def _listed(case: Case) -> dict[str, Any]:

@@ -9,9 +9,17 @@ from uuid import NAMESPACE_URL, uuid5
 from connectors.sandbox.days import Days, written
 from connectors.sandbox.debitura.forms import AdvanceIn, CaseIn, ChatIn
 from connectors.sandbox.story import Scene
+from connectors.sandbox.webhooks import Happening, Tell, unheard
 
 CLOSE_CODES: Final[Mapping[str, str]] = {"PAID_IN_FULL": "Paid", "IRRECOVERABLE": "PreLegalExhaustedNoPayment"}
 """The codes that Debitura's document names; any other word of a story is told as it stands."""
+EVENTS: Final[Mapping[str, str]] = {
+    "CaseCreated": "case.created",
+    "CaseActivated": "case.updated",
+    "PaymentReceived": "payment.created",
+    "CaseClosed": "case.closed",
+}
+"""What of a timeline is told by webhook. A change of phase is not, as the document says."""
 PHASES: Final[Mapping[str | None, str]] = {"judicial_dunning": "Legal", "enforcement": "Enforcement"}
 
 
@@ -38,6 +46,8 @@ class Case:
     files: list[dict[str, Any]] = field(default_factory=list)
     chats: list[dict[str, Any]] = field(default_factory=list)
     timeline: list[dict[str, Any]] = field(default_factory=list)
+    heard: int = 0
+    """Entries of the timeline that were told by webhook."""
 
     @property
     def gross(self) -> int:
@@ -55,7 +65,8 @@ class Case:
 class Creditor:
     """What one API key's creditor has."""
 
-    def __init__(self, key: str, days: Days) -> None:
+    def __init__(self, key: str, days: Days, tell: Tell = unheard) -> None:
+        self._tell = tell
         self.id = named("creditor", key)
         self.days = days
         self.cases: dict[str, Case] = {}
@@ -67,6 +78,7 @@ class Creditor:
         case = Case(named(self.id, number), f"DC-{number + 1:06d}", form, self.days.now)
         self.cases[case.id] = case
         _note(case, self.days.now, "CaseCreated")
+        self._tell_what_is_new(case)
         reference = form.creditorReference or ""
         story = self.days.story(reference, reference, has_postal_code=True)
         self.days.tell(story, case.created_at, lambda scene, at: self._perform(case, scene, at))
@@ -83,14 +95,32 @@ class Creditor:
             _close(case, now, "Paid")
         elif to.to == "Closed:NoPayment":
             _close(case, now, "PreLegalExhaustedNoPayment")
+        self._tell_what_is_new(case)
         return True
 
     def write(self, case: Case, form: ChatIn) -> dict[str, Any]:
         told = {"id": named(case.id, "chat", len(case.chats)), "dateCreated": written(self.days.now), "message": form.message}
         case.chats.append({**told, "role": 0, "roleLabel": "Creditor", "isSeen": False})
+        self._hear(case, "chat.created", case.chats[-1]["id"])
         return case.chats[-1]
 
+    def _tell_what_is_new(self, case: Case) -> None:
+        for number in range(case.heard, len(case.timeline)):
+            self._hear(case, EVENTS[case.timeline[number]["type"]], named(case.id, "event", number))
+        case.heard = len(case.timeline)
+
+    def _hear(self, case: Case, kind: str, name: str) -> None:
+        form = case.form
+        told = {"caseId": case.id, "reference": case.reference, "creditorReference": form.creditorReference, "status": case.lifecycle}
+        data = {**told, "amount": case.gross / 100, "currency": form.currencyCode, "debtorName": form.debtor.name}
+        mode = "test" if form.isTest else "live"
+        self._tell(Happening("debitura", self.id, mode, name, kind, {"id": name, "event": kind, "data": data}))
+
     def _perform(self, case: Case, scene: Scene, at: datetime) -> None:
+        self._happen(case, scene, at)
+        self._tell_what_is_new(case)
+
+    def _happen(self, case: Case, scene: Scene, at: datetime) -> None:
         if case.closed:
             return
         code = CLOSE_CODES.get(scene.reason or "", scene.reason or "")

@@ -59,6 +59,17 @@ class ChatIn(BaseModel):
     message: Annotated[str, StringConstraints(max_length=10_000)]
 
 
+class WebhookIn(BaseModel):
+    """A subscription. Debitura takes public HTTPS addresses only; a sandbox sends within one machine, so plain ones too."""
+
+    url: Annotated[str, StringConstraints(pattern=r"^https?://[^/]", max_length=1_024)]
+    events: Annotated[
+        list[Literal["case.created", "case.updated", "case.closed", "payment.created", "payment.deleted", "chat.created"]],
+        Field(min_length=1),
+    ]
+    isTestMode: bool = False
+
+
 def wrong_fields(error: ValidationError) -> dict[str, list[str]]:
     """Field names with their errors; repeats nothing of what was sent."""
     found: dict[str, list[str]] = {}

@@ -17,6 +17,7 @@ from connectors.sandbox.paywise import show
 from connectors.sandbox.paywise.books import Company, Order, Problem, named
 from connectors.sandbox.paywise.forms import DebtorIn, MessageIn, OrderIn, PaymentIn, WithdrawIn, problems
 from connectors.sandbox.paywise.openapi import PREFIX, Described, document
+from connectors.sandbox.webhooks import Tell, unheard
 
 LIMIT, LIMIT_MAX = 50, 100
 
@@ -47,8 +48,9 @@ class Call(Described):
 class PaywiseApi:
     """paywise over companies that are made as their tokens come. `tokens`: those that are let in; None lets in every one but none."""
 
-    def __init__(self, days: Days, faults: Faults, tokens: frozenset[str] | None) -> None:
+    def __init__(self, days: Days, faults: Faults, tokens: frozenset[str] | None, tell: Tell = unheard) -> None:
         self._days = days
+        self._tell = tell
         self._faults = faults
         self._tokens = tokens
         self._companies: dict[str, Company] = {}
@@ -104,7 +106,7 @@ class PaywiseApi:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token or (self._tokens is not None and token not in self._tokens):
             raise Problem(401, "not_authenticated", "The token is not known.")
-        return self._companies.setdefault(token, Company(token, self._days))
+        return self._companies.setdefault(token, Company(token, self._days, self._tell))
 
 
 def _listed(order: Order) -> dict[str, Any]:
