@@ -176,7 +176,7 @@ def create_app(
     secrets = None if codes is None else frozenset(codes.values())
     agencies: list[SandboxAgency] = [
         AtrigaApi(world, faults, codes),
-        PaywiseApi(world.days, faults, secrets, webhooks.tell),
+        PaywiseApi(world.days, faults, secrets, webhooks),
         DebituraApi(world.days, faults, secrets, webhooks),
         MediafinanzApi(world.days, faults, codes, lambda: world.idempotent),
     ]

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from paywise import AsyncPaywise
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import Response
@@ -240,6 +241,23 @@ async def test_debitura_s_own_call_subscribes_and_shows_its_secret_once(direct: 
         await Hooks(direct).until_sent()
         [(signed, body)] = somebody.got
         assert WEBHOOKS["debitura"](secret, signed, body, time.time()).case_id is not None
+
+
+async def test_paywise_s_official_client_subscribes_and_is_shown_the_secret_once(sandbox: Sandbox, direct: httpx.AsyncClient) -> None:
+    async with Receiving() as somebody:
+        client = AsyncPaywise(base_url=f"{sandbox.url}/paywise", token="s3cret", max_retries=0).case_management.webhooks
+        made = await client.create_webhook(idempotency_key="k-1", url=somebody.url, events=["order.submitted"])
+        again = await client.create_webhook(idempotency_key="k-1", url=somebody.url, events=["order.submitted"])
+        assert (again.id, again.secret_key) == (made.id, None)
+        assert [each.id async for each in await client.list_webhooks()] == [made.id]
+        company = sandbox.webhooks.listeners[0].subscription.customer
+        for kind in ("order.submitted", "order.accepted"):
+            told = {"id": kind, "type": kind, "data": {"order_id": "o-1"}}
+            sandbox.webhooks.tell(Happening("paywise", company or "", "test", kind, kind, told))
+        await Hooks(direct).until_sent()
+        [(signed, body)] = somebody.got
+        assert made.secret_key is not None
+        assert WEBHOOKS["paywise"](made.secret_key, signed, body, time.time()).id == "order.submitted"
 
 
 @pytest.mark.parametrize(

@@ -13,11 +13,11 @@ from starlette.routing import Route
 
 from connectors.sandbox.days import Days, written
 from connectors.sandbox.faults import Faults, Operation, as_told, rejected_field
-from connectors.sandbox.paywise import show
+from connectors.sandbox.paywise import show, subscriptions
 from connectors.sandbox.paywise.books import Company, Order, Problem, named
 from connectors.sandbox.paywise.forms import DebtorIn, MessageIn, OrderIn, PaymentIn, WithdrawIn, problems
 from connectors.sandbox.paywise.openapi import PREFIX, Described, document
-from connectors.sandbox.webhooks import Tell, unheard
+from connectors.sandbox.webhooks import Webhooks
 
 LIMIT, LIMIT_MAX = 50, 100
 
@@ -48,9 +48,9 @@ class Call(Described):
 class PaywiseApi:
     """paywise over companies that are made as their tokens come. `tokens`: those that are let in; None lets in every one but none."""
 
-    def __init__(self, days: Days, faults: Faults, tokens: frozenset[str] | None, tell: Tell = unheard) -> None:
+    def __init__(self, days: Days, faults: Faults, tokens: frozenset[str] | None, webhooks: Webhooks) -> None:
         self._days = days
-        self._tell = tell
+        self._webhooks = webhooks
         self._faults = faults
         self._tokens = tokens
         self._companies: dict[str, Company] = {}
@@ -78,7 +78,7 @@ class PaywiseApi:
 
     async def _answer(self, call: Call, request: Request) -> Response:
         try:
-            company = self._company(request) if call.path != "/v2/health/" else Company("", self._days)
+            company = self._company(request) if call.path != "/v2/health/" else Company("", self._days, self._webhooks)
             if call.method == "GET":
                 return _cached(request, call.do(Asked(company, request, None)))
             return await self._acted(call, company, request)
@@ -96,8 +96,9 @@ class PaywiseApi:
         if known is not None and known[0] != mark:
             raise Problem(409, "idempotency_key_reused", "The key was used for another request.")
         if known is None:
-            known = (mark, call.status, call.do(Asked(company, request, _form(call, body, request))))
-            company.answered[request.url.path, key] = known
+            answer = call.do(Asked(company, request, _form(call, body, request)))
+            company.answered[request.url.path, key] = (mark, call.status, _without_secret(answer))
+            known = (mark, call.status, answer)
         elif call.operation == "submit":
             company.order(request.path_params["id"]).submissions += 1
         return JSONResponse(known[2], known[1])
@@ -106,7 +107,12 @@ class PaywiseApi:
         scheme, _, token = request.headers.get("authorization", "").partition(" ")
         if scheme.lower() != "bearer" or not token or (self._tokens is not None and token not in self._tokens):
             raise Problem(401, "not_authenticated", "The token is not known.")
-        return self._companies.setdefault(token, Company(token, self._days, self._tell))
+        return self._companies.setdefault(token, Company(token, self._days, self._webhooks))
+
+
+def _without_secret(answer: Any) -> Any:
+    """What a replay tells: a secret is shown once."""
+    return {name: value for name, value in answer.items() if name != subscriptions.SECRET} if isinstance(answer, dict) else answer
 
 
 def _listed(order: Order) -> dict[str, Any]:
@@ -333,6 +339,14 @@ def _events(asked: Asked) -> Any:
     return {"results": as_told(asked.request, rows), "cursor": cursor, "next": following if more else None}
 
 
+def _subscribe(asked: Asked) -> Any:
+    return subscriptions.subscribe(asked.company, asked.form)
+
+
+def _subscriptions(asked: Asked) -> Any:
+    return _page(asked, subscriptions.listed(asked.company))
+
+
 PAGES = ("limit", "offset")
 CALLS: Final = (
     Call("GET", "/v2/health/", operation="other", do=_health),
@@ -361,6 +375,8 @@ CALLS: Final = (
     Call("GET", "/v2/statements/", operation="case", do=_statements, filters=(*PAGES, "mandate_reference_number")),
     Call("GET", "/v2/statements/{id}/", operation="case", do=_statement),
     Call("GET", "/v2/statements/{id}/mandates/", operation="case", do=_statement_rows, filters=PAGES),
+    Call("GET", "/v2/webhooks/", operation="other", do=_subscriptions, filters=PAGES),
+    Call("POST", "/v2/webhooks/", operation="other", do=_subscribe, form=subscriptions.WebhookIn, status=201),
     Call("GET", "/v2/events/", operation="changes", do=_events, filters=("limit", "since")),
 )
 

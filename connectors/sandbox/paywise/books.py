@@ -13,7 +13,7 @@ from uuid import NAMESPACE_URL, uuid5
 from connectors.sandbox.days import Days, written
 from connectors.sandbox.paywise.forms import ClaimIn, DebtorIn, OrderIn, PaymentIn, path
 from connectors.sandbox.story import Scene
-from connectors.sandbox.webhooks import Happening, Tell, unheard
+from connectors.sandbox.webhooks import Happening, Webhooks
 
 CLOSING_CODES: Final[Mapping[str, str]] = {
     "PAID_IN_FULL": "IP01",
@@ -116,9 +116,9 @@ class Statement:
 class Company:
     """What one credential's company has."""
 
-    def __init__(self, token: str, days: Days, tell: Tell = unheard) -> None:
+    def __init__(self, token: str, days: Days, webhooks: Webhooks) -> None:
         self.id = named("company", token)
-        self._hear = tell
+        self.webhooks = webhooks
         self.environment = "production" if token.startswith("live") else "sandbox"
         self.days = days
         self.debtors: dict[str, tuple[DebtorIn, datetime]] = {}
@@ -205,7 +205,7 @@ class Company:
         event = {"id": named("event", self.id, len(self.events)), "type": kind, "created_at": written(at or self.days.now)}
         self.events.append({**event, "data": {"company_id": self.id, **data}})
         mode = "live" if self.environment == "production" else "test"
-        self._hear(Happening("paywise", self.id, mode, event["id"], kind, self.events[-1]))
+        self.webhooks.tell(Happening("paywise", self.id, mode, event["id"], kind, self.events[-1]))
 
     def _perform(self, order: Order, scene: Scene, at: datetime) -> None:
         if order.ended:
