@@ -131,3 +131,38 @@ def test_a_sandbox_tells_where_it_listens_once_it_does(tmp_path: Path) -> None:
         finally:
             sandbox.terminate()
         assert sandbox.wait(30) == 0
+
+
+def test_a_sandbox_is_told_where_its_webhooks_go(tmp_path: Path) -> None:
+    (tmp_path / "secret").write_text("c2VjcmV0\n")
+    where = ["--webhooks", "http://127.0.0.1:9/{agency}/acme/main", "--webhook-secret-file", "secret"]
+    command = [sys.executable, "-m", "mahnlauf", "sandbox", "--port", "0", *where]
+    with subprocess.Popen(command, cwd=tmp_path, stdout=subprocess.PIPE, text=True) as sandbox:
+        assert sandbox.stdout is not None
+        try:
+            url = sandbox.stdout.readline().strip().rpartition(" ")[2]
+            answer = httpx.get(f"{url}/webhooks", trust_env=False)
+            told = [each["url"] for each in answer.json()["subscriptions"]]
+            assert told == [f"http://127.0.0.1:9/{agency}/acme/main" for agency in ("atriga", "debitura", "paywise")]
+            assert "c2VjcmV0" not in answer.text
+        finally:
+            sandbox.terminate()
+        assert sandbox.wait(30) == 0
+
+
+@pytest.mark.parametrize(
+    ("url", "secret", "why"),
+    [
+        ("http://127.0.0.1:9/hook", "c2VjcmV0", "names no agency"),
+        ("http://127.0.0.1:9/debitura/acme/main", "no base64!", "must be base64"),
+        ("127.0.0.1:9/{agency}/acme/main", "c2VjcmV0", "url"),
+        ("http://127.0.0.1:9/{agency}/acme/main", None, "can't be read"),
+    ],
+)
+def test_webhooks_of_a_sandbox_that_could_never_work_are_refused(tmp_path: Path, url: str, secret: str | None, why: str) -> None:
+    if secret is not None:
+        (tmp_path / "secret").write_text(secret)
+    refused = _run("sandbox", "--port", "0", "--webhooks", url, "--webhook-secret-file", "secret", folder=tmp_path)
+    assert (refused.returncode, refused.stdout) == (2, "")
+    assert why in refused.stderr
+    assert secret is None or secret not in refused.stderr
