@@ -26,8 +26,6 @@ from console.views.rows import Acts
 
 log = logging.getLogger(__name__)
 
-LOOK_S: Final = 1.0
-"""How often the stream looks for changes."""
 KEY_MAX: Final = 200
 _OR_LESS: Final[dict[int | str, dict[str, Any]]] = {
     401: {"model": told.Problem, "description": "No token that is good."},
@@ -47,8 +45,8 @@ Key = Annotated[str, Header(alias="idempotency-key", max_length=KEY_MAX, descrip
 Place = Annotated[str, Query(max_length=2_000, description="`after` of an earlier answer; without it from the beginning.")]
 
 
-def make_api(views: Engine, tokens: Tokens, ordering: Ordering | None) -> FastAPI:
-    """The application that is mounted at /api."""
+def make_api(views: Engine, tokens: Tokens, ordering: Ordering | None, closing: asyncio.Event) -> FastAPI:
+    """The application that is mounted at /api. Its streams end when `closing` is set."""
     api = FastAPI(title="mahnlauf", summary="Cases, orders and changes, for shops and ERP systems.", docs_url=None, redoc_url=None)
     bearer = HTTPBearer(auto_error=False, description="A token of mahnlauf tokens add.")
 
@@ -148,7 +146,7 @@ def make_api(views: Engine, tokens: Tokens, ordering: Ordering | None) -> FastAP
         asking: Asking, request: Request, after: Place = "", last: Annotated[str, Header(alias="last-event-id", max_length=2_000)] = ""
     ) -> AsyncIterator[ServerSentEvent]:
         """The same as server-sent events, as they come: `change` events, whose ids are places."""
-        async for one in following(views, asking.tenant, last or after, request):
+        async for one in following(views, asking.tenant, last or after, request, closing):
             yield one
 
     @api.exception_handler(NotOffered)
@@ -168,9 +166,9 @@ def make_api(views: Engine, tokens: Tokens, ordering: Ordering | None) -> FastAP
     return api
 
 
-async def following(views: Engine, tenant: str, place: str, request: Request) -> AsyncIterator[ServerSentEvent]:
-    """Changes as they come, until who asked has gone."""
-    while not await request.is_disconnected():
+async def following(views: Engine, tenant: str, place: str, request: Request, closing: asyncio.Event) -> AsyncIterator[ServerSentEvent]:
+    """Changes as they come, until who asked has gone, or the console is closing."""
+    while not closing.is_set() and not await request.is_disconnected():
         found = await run_in_threadpool(changes.changes, views, place, tenant)
         for row in found.rows[:-1]:
             yield ServerSentEvent(data=told.Change.of(row), event="change")
@@ -178,7 +176,7 @@ async def following(views: Engine, tenant: str, place: str, request: Request) ->
             yield ServerSentEvent(data=told.Change.of(row), event="change", id=found.after)
         place = found.after
         if not found.rows:
-            await asyncio.sleep(LOOK_S)
+            await changes.pause(closing)
 
 
 def _nonce(asking: User, key: str, what: BaseModel) -> str:

@@ -4,8 +4,10 @@ A place is the offset behind what was told of each partition, so that nothing is
 contract come in order, those of different ones nearly.
 """
 
+import asyncio
 import base64
 import binascii
+import contextlib
 import json
 from collections.abc import Mapping
 from typing import Any, Final, NamedTuple
@@ -15,6 +17,8 @@ from sqlalchemy import Connection, Engine, Row, select
 from console.views.tables import HISTORY, POSITIONS
 from schemas import topics
 
+LOOK_S: Final = 1.0
+"""How often who follows looks for more."""
 AT_ONCE: Final = 200
 """Changes told at once, at most."""
 
@@ -50,6 +54,12 @@ def changes(engine: Engine, after: str, tenant: str) -> Changes:
                 break
             told[partition] = max(end, told.get(partition, -1), *(row.offset for row in rows))
     return Changes(found, _told(told))
+
+
+async def pause(closing: asyncio.Event) -> None:
+    """Until the next look, or the end."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(closing.wait(), LOOK_S)
 
 
 def _behind(connection: Connection, partition: int, offset: int, tenant: str, most: int) -> list[Row[Any]]:

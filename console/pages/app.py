@@ -72,6 +72,7 @@ class Pages:
 
     def __init__(self, console: Console) -> None:
         self._console = console
+        self.closing = asyncio.Event()
         self.ordering = None if console.desk is None else Ordering(console.desk, console.people.orders)
 
     def cases(self, request: Request) -> Response:
@@ -117,7 +118,7 @@ class Pages:
         if user is None:
             raise HTTPException(401)
         place, views = request.headers.get("last-event-id", ""), self._console.views
-        told = live.events(views, user.tenant, place, request, lambda: self._user(request) is not None)
+        told = live.events(views, user.tenant, place, request, lambda: self._user(request) is not None, self.closing)
         return StreamingResponse(told, media_type="text/event-stream")
 
     def cases_csv(self, request: Request) -> Response:
@@ -317,9 +318,10 @@ def _to_login() -> Response:
 
 
 def make_app(console: Console) -> FastAPI:
-    """The application. Its databases must be migrated."""
+    """The application. Its databases must be migrated. Who stops it sets `state.closing` first: else open pages keep it waiting."""
     app, pages = FastAPI(openapi_url=None), Pages(console)
-    app.mount("/api", make_api(console.views, console.people.tokens, pages.ordering))
+    app.state.closing = pages.closing
+    app.mount("/api", make_api(console.views, console.people.tokens, pages.ordering, pages.closing))
     app.mount("/static", StaticFiles(directory=Path(__file__).parent / "static"))
     app.add_api_route("/", lambda: RedirectResponse("/cases", 303), methods=["GET"])
     app.add_api_route("/cases", pages.cases, methods=["GET"])

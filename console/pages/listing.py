@@ -93,10 +93,13 @@ def page(engine: Engine, wanted: Wanted, tenant: str, *, persons: bool, marked: 
     if place is not None:
         given = tuple_(*(place[part.name] for part in order))
         asked = asked.where(tuple_(*order) < given if descending != backwards else tuple_(*order) > given)
-    asked = asked.order_by(*(part.desc() if descending != backwards else part.asc() for part in order)).limit(PAGE_ROWS + 1)
     with engine.connect() as connection:
         few = narrowed.few(connection, wanted, tenant, persons=persons) if marked is None else marked
-        rows = list(connection.execute(asked if few is None else asked.where(tuple_(CASES.c.tenant, CASES.c.contract).in_(few))))
+        if few is not None:  # they are sorted, instead of all being looked through in order
+            asked = asked.where(narrowed.among(few))
+        by = [part if few is None else narrowed.aside(part) for part in order]
+        sorted_by = (part.desc() if descending != backwards else part.asc() for part in by)
+        rows = list(connection.execute(asked.order_by(*sorted_by).limit(PAGE_ROWS + 1)))
     more, rows = len(rows) > PAGE_ROWS, rows[:PAGE_ROWS]
     if backwards:
         rows.reverse()
@@ -110,7 +113,7 @@ def filtered(wanted: Wanted, tenant: str, *, persons: bool, marked: Keys | None 
     column, descending = CASES.c[wanted.sort.removeprefix("-")], wanted.sort.startswith("-")
     order = (column, CASES.c.tenant, CASES.c.contract)
     asked = _asked(wanted, tenant, persons=persons)
-    asked = asked if marked is None else asked.where(tuple_(CASES.c.tenant, CASES.c.contract).in_(marked))
+    asked = asked if marked is None else asked.where(narrowed.among(marked))
     return asked.order_by(*(part.desc() if descending else part.asc() for part in order))
 
 
@@ -123,9 +126,9 @@ def _asked(wanted: Wanted, tenant: str, *, persons: bool) -> Select[Any]:
 
 def _filters(wanted: Wanted, tenant: str, *, persons: bool) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = [CASES.c.tenant == tenant] if tenant else []
-    found += [CASES.c[name] == getattr(wanted, name) for name in ("status", "agency") if getattr(wanted, name)]
+    found += [narrowed.aside(CASES.c[name]) == getattr(wanted, name) for name in ("status", "agency") if getattr(wanted, name)]
     if wanted.acts:
-        found.append(CASES.c.acts == int(wanted.acts))
+        found.append(narrowed.aside(CASES.c.acts) == int(wanted.acts))
     if wanted.flag:
         found += [CASES.c.acts == int(Acts.PERSON), CASES.c.attention.contains(f" {wanted.flag} ", autoescape=True)]
     for word in wanted.q.lower().split():

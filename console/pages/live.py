@@ -12,18 +12,20 @@ from starlette.concurrency import run_in_threadpool
 
 from console.api import changes
 
-LOOK_S: Final = 1.0
 BREATH: Final = b": \n\n"
 """Now and then, so that who has gone is noticed and no proxy thinks it asleep."""
 BREATHES_EVERY: Final = 15
 
 
-async def events(views: Engine, tenant: str, place: str, request: Request, may: Callable[[], bool]) -> AsyncIterator[bytes]:
-    """Until who asked has gone, or `may` says that the session is over. `place` empty: from now on. Raises NoPlace."""
+async def events(
+    views: Engine, tenant: str, place: str, request: Request, may: Callable[[], bool], closing: asyncio.Event
+) -> AsyncIterator[bytes]:
+    """Until who asked has gone, `may` says that the session is over, or the console is closing. `place` empty: from now on.
+    Raises NoPlace."""
     place = place or await run_in_threadpool(changes.end, views)
     looked = 0
     yield BREATH
-    while not await request.is_disconnected() and await run_in_threadpool(may):
+    while not closing.is_set() and not await request.is_disconnected() and await run_in_threadpool(may):
         found = await run_in_threadpool(changes.changes, views, place, tenant)
         place = found.after
         if found.rows:
@@ -32,4 +34,4 @@ async def events(views: Engine, tenant: str, place: str, request: Request, may: 
         looked += 1
         if looked % BREATHES_EVERY == 0:
             yield BREATH
-        await asyncio.sleep(LOOK_S)
+        await changes.pause(closing)

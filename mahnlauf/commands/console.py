@@ -66,7 +66,8 @@ async def _serve(
 ) -> None:
     await topics.require(where)
     async with OrderDesk(where, group_id, held) as desk:
-        server = WebServer(make_app(replace(pages, desk=desk)), *address)
+        app = make_app(replace(pages, desk=desk))
+        server = WebServer(app, *address)
         await server.start()
         try:
             note(f"the console is at {server.url}")
@@ -74,4 +75,5 @@ async def _serve(
                 note(f"make the first admin, once and within a day: {server.url}/welcome/{pages.people.directory.invite_first()}")
             await (projector.run(told) if projector else told.wait())
         finally:
+            app.state.closing.set()
             await server.stop()

@@ -248,7 +248,7 @@ async def test_the_stream_tells_what_comes_and_goes_on_from_its_last_place(house
         return Request({"type": "http", "method": "GET", "path": "/", "headers": [], "query_string": b""}, gone)
 
     changed(house.views, 0, 0, "P-0")
-    stream = following(house.views, "acme", "", request())
+    stream = following(house.views, "acme", "", request(), asyncio.Event())
     first = await anext(stream)
     assert (first.event, json.loads(first.data.model_dump_json())["contract"]) == ("change", "P-0")
     coming = asyncio.ensure_future(anext(stream))
@@ -256,8 +256,11 @@ async def test_the_stream_tells_what_comes_and_goes_on_from_its_last_place(house
     changed(house.views, 0, 2, "P-1")
     async with asyncio.timeout(10):
         assert (await coming).data.contract == "P-1"
-    again = following(house.views, "acme", str(first.id), request())
+    again = following(house.views, "acme", str(first.id), request(), closing := asyncio.Event())
     assert (await anext(again)).data.contract == "P-1"
+    closing.set()
+    async with asyncio.timeout(10):
+        assert [one async for one in again] == []
 
 
 @pytest.mark.timeout(120)
@@ -298,7 +301,7 @@ async def test_an_open_page_is_told_what_its_user_may_see_until_the_session_ends
     open_for = [True]
     request = Request({"type": "http", "method": "GET", "path": "/live", "headers": [], "query_string": b""}, gone)
     changed(house.views, 0, 0, "before")
-    told = live.events(house.views, "acme", "", request, lambda: open_for[0])
+    told = live.events(house.views, "acme", "", request, lambda: open_for[0], asyncio.Event())
     assert await anext(told) == live.BREATH
     changed(house.views, 0, 1, "X-0", "other")
     changed(house.views, 0, 2, "P-1")
