@@ -86,9 +86,10 @@ def test_the_image_holds_every_room() -> None:
     assert rooms < kept
 
 
-def test_the_packages_of_ci_are_the_tools_of_these_tests() -> None:
+def test_the_packages_of_ci_are_the_tools_of_the_tests() -> None:
+    """Compose and Prometheus read here what is deployed; the console's tests run PostgreSQL and a browser."""
     lines = (ROOT / "deploy" / "debian-packages.txt").read_text().splitlines()
-    assert {line for line in lines if not line.startswith("#")} == {"docker-compose", "prometheus"}
+    assert {line for line in lines if not line.startswith("#")} == {"chromium", "docker-compose", "postgresql", "prometheus"}
 
 
 def test_ci_runs_are_executable_and_take_no_input() -> None:
