@@ -7,7 +7,7 @@ VENV := .venv
 BIN := $(VENV)/bin
 PIP := PIP_CONSTRAINT=constraints.txt PIP_DISABLE_PIP_VERSION_CHECK=1 $(BIN)/python -m pip install --quiet
 
-.PHONY: help install tools demo test soak lint types docs bench clean
+.PHONY: help install tools demo test soak lint types docs screenshots bench clean
 
 help:
 	@echo "make install   .venv/bin/mahnlauf, pinned by constraints.txt"
@@ -17,6 +17,7 @@ help:
 	@echo "make lint      style, and the walls between the rooms"
 	@echo "make types     mypy --strict over everything"
 	@echo "make docs      draw what the documentation takes from the code"
+	@echo "make screenshots   the pictures of docs/console.md; needs Debian's chromium"
 	@echo "make bench     the figures of docs/performance.md"
 	@echo "make clean     remove what was built, fetched or cached here (not .venv)"
 
@@ -56,6 +57,9 @@ types: tools
 
 docs: tools
 	$(BIN)/python -m docs.generate
+
+screenshots: tools
+	$(BIN)/python -m docs.screenshots
 
 bench: tools
 	$(BIN)/python -m bench.apply

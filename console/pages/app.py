@@ -23,6 +23,7 @@ from console.actions.desk import Desk, Unsent
 from console.actions.office import Office
 from console.actions.ordering import MAY_ORDER, Counter, NotOffered, Ordering, new_nonce
 from console.actions.orders import FOR_MANY, NoOrder
+from console.api import changes
 from console.api.app import make_api
 from console.pages import attention, exported, guard, listing, live, overview
 from console.pages.contract import Contract, contract, sealed_in
@@ -117,8 +118,8 @@ class Pages:
         user = await self.entered(request)
         if user is None:
             raise HTTPException(401)
-        place, views = request.headers.get("last-event-id", ""), self._console.views
-        told = live.events(views, user.tenant, place, request, lambda: self._user(request) is not None, self.closing)
+        place, views = request.headers.get("last-event-id", request.query_params.get("after")), self._console.views
+        told = live.events(views, user.tenant, place, request, lambda: self._session(request) is not None, self.closing)
         return StreamingResponse(told, media_type="text/event-stream")
 
     def cases_csv(self, request: Request) -> Response:
@@ -289,6 +290,13 @@ class Pages:
         return _to_login()
 
     def _user(self, request: Request) -> User | None:
+        """Notes besides which changes the page will show at least: what comes after them is told to it once it is open."""
+        user = self._session(request)
+        if user is not None:
+            request.state.place = changes.end(self._console.views)
+        return user
+
+    def _session(self, request: Request) -> User | None:
         token = request.cookies.get(self._console.cookie)
         return self._console.people.directory.user_of(token) if token else None
 
@@ -297,6 +305,7 @@ class Pages:
         more = (("/policies", "policies"), ("/agencies", "agencies")) if self._console.office is not None else ()
         language = language_of(request.headers.get("accept-language", ""))
         words = {"t": texts_in(language), "language": language, "user": user, "path": request.url.path, "pages": (*PAGES, *more)}
+        words["place"] = getattr(request.state, "place", "")
         words |= formats_in(language, self._console.zone)
         text = TEMPLATES.get_template(template).render(**words, **values)
         return Response(text, status_code, media_type="text/html; charset=utf-8")

@@ -11,6 +11,7 @@ from mahnlauf import event_lines, lines, stories
 from mahnlauf.event_lines import Read
 from mahnlauf.failures import BadInput
 from mahnlauf.line_files import LineFiles
+from mahnlauf.stories import Case
 from schemas import topics
 
 DAYS_AFTER: Final = 60
@@ -33,21 +34,21 @@ class Cases:
     """Debtors that were invented."""
 
 
-def generated(folder: Path) -> Cases:
-    """The stories."""
-    told = list(stories.cases())
+def generated(folder: Path, told: list[Case] | None = None, until: date = stories.LAST_DAY) -> Cases:
+    """The stories; fewer of them, or fewer days, where asked for."""
+    told = list(stories.cases()) if told is None else told
     file = folder / "stories.jsonl"
     file.write_bytes(b"".join(stories.lines(told)))
     scripts = [{"contract": case.contract, "story": case.agency} for case in told if case.agency is not None]
-    exemplar = next(case.contract for case in told if case.story == stories.address_rejected.__name__)
+    exemplar = next((f"{stories.TENANT}/{case.contract}" for case in told if case.story == stories.address_rejected.__name__), None)
     return Cases(
         files=[file],
         tenants=[stories.TENANT],
         without_policy=[stories.TENANT],
         beginning=datetime.combine(stories.FIRST_DUE - timedelta(days=30), datetime.min.time(), UTC),
-        until=stories.LAST_DAY,
+        until=until,
         scripts=scripts,
-        exemplar=f"{stories.TENANT}/{exemplar}",
+        exemplar=exemplar,
     )
 
 

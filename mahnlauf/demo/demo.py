@@ -4,7 +4,8 @@ import asyncio
 import contextlib
 import signal
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
 from datetime import time as time_of_day
@@ -51,11 +52,32 @@ class Outcome:
         return self.audit.clean and not self.missing
 
 
+@dataclass(frozen=True, slots=True)
+class Lived:
+    """A chain after its days. `http` asks its processes; `seen`: all that went by."""
+
+    connection: Connection
+    chain: Chain
+    http: httpx.AsyncClient
+    seen: Seen
+
+
 async def demo(bootstrap: str, cases: Cases, folder: Path, *, complete: bool, keep: bool) -> Outcome:
     """Run it over an empty Kafka. `complete`: the cases are such that everything must happen. `keep`: let everything run on until Ctrl-C.
 
     Raises CommandFailed, EngineError.
     """
+    async with lived(bootstrap, cases, folder) as town:
+        if keep:
+            outcome = await _told(town.connection, cases, town.seen, complete=complete)
+            await _stay(town.chain)
+            return outcome
+    return await _told(town.connection, cases, town.seen, complete=complete)
+
+
+@asynccontextmanager
+async def lived(bootstrap: str, cases: Cases, folder: Path) -> AsyncIterator[Lived]:
+    """The chain over an empty Kafka, still running, after all days of the cases. Raises CommandFailed, EngineError."""
     connection = Connection(bootstrap)
     await _prepare(connection, cases, folder)
     async with httpx.AsyncClient(timeout=ANSWER_WITHIN_S, trust_env=False) as http:
@@ -65,11 +87,7 @@ async def demo(bootstrap: str, cases: Cases, folder: Path, *, complete: bool, ke
             await _direct(http, chain, cases)
             await _days(connection, chain, http, cases, watch)
             await watch.caught_up()
-            if keep:
-                outcome = await _told(connection, cases, watch.seen, complete=complete)
-                await _stay(chain)
-                return outcome
-    return await _told(connection, cases, watch.seen, complete=complete)
+            yield Lived(connection, chain, http, watch.seen)
 
 
 async def _told(connection: Connection, cases: Cases, seen: Seen, *, complete: bool) -> Outcome:

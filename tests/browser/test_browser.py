@@ -6,10 +6,11 @@ from typing import Any
 
 import pytest
 from axe_playwright_python.async_playwright import Axe
-from playwright.async_api import Page, expect
+from playwright.async_api import Page, Route, expect
 
+from console.pages.listing import PAGE_ROWS
 from tests.browser.kit import PHONE, WIDE, Town
-from tests.console.test_pages import PASSWORD
+from tests.console.test_pages import PASSWORD, add
 
 PAGES = ("/cases", "/cases/acme/C-1004", "/cases/acme/C-1002", "/attention", "/overview", "/policies", "/agencies")
 
@@ -141,6 +142,34 @@ async def test_an_open_page_follows_what_changes_and_leaves_a_half_filled_form_a
     await other.get_by_role("heading", name="Money").click()
     await other.evaluate("() => document.activeElement.blur()")
     await expect(other.locator(".title")).to_contain_text("Held")
+
+
+async def test_what_changes_before_an_open_page_listens_reaches_it_too(town: Town) -> None:
+    page = await town.person()
+
+    async def late(route: Route) -> None:
+        town.change("C-1001", "Held", 0)
+        await route.continue_()
+
+    await page.route("**/live*", late, times=1)
+    await page.goto(f"{town.url}/cases/acme/C-1001")
+    await expect(page.locator(".title")).to_contain_text("Held")
+
+
+async def test_the_pages_of_a_long_table_go_on_and_back(town: Town) -> None:
+    for number in range(PAGE_ROWS):
+        add(town.house.views, "acme", f"L-{number:03}", changed_at="2025-12-01T09:00:00Z")
+    page = await town.person()
+    await page.goto(f"{town.url}/cases?sort=contract")
+    first = await contracts(page)
+    await page.get_by_role("link", name="Next →").click()
+    await expect(page.get_by_role("link", name="← Previous")).to_be_visible()
+    rest = await contracts(page)
+    assert (len(first), len(rest)) == (PAGE_ROWS, 5)
+    assert first + rest == sorted(first + rest)
+    await page.get_by_role("link", name="← Previous").click()
+    await expect(page.get_by_role("link", name="Next →")).to_be_visible()
+    assert await contracts(page) == first
 
 
 async def test_a_policy_is_checked_proposed_and_let_count_by_another(town: Town) -> None:

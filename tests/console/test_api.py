@@ -301,13 +301,21 @@ async def test_an_open_page_is_told_what_its_user_may_see_until_the_session_ends
     open_for = [True]
     request = Request({"type": "http", "method": "GET", "path": "/live", "headers": [], "query_string": b""}, gone)
     changed(house.views, 0, 0, "before")
-    told = live.events(house.views, "acme", "", request, lambda: open_for[0], asyncio.Event())
+    told = live.events(house.views, "acme", None, request, lambda: open_for[0], asyncio.Event())
     assert await anext(told) == live.BREATH
     changed(house.views, 0, 1, "X-0", "other")
     changed(house.views, 0, 2, "P-1")
     async with asyncio.timeout(10):
         said = (await anext(told)).decode()
     assert 'data: ["acme/P-1"]' in said
+    add(house.views, "acme", "P-2", version=0)
+    changed(house.views, 0, 3, "P-2")
+    changed(house.views, 0, 4, "P-3")
+    async with asyncio.timeout(10):
+        assert 'data: ["acme/P-3"]' in (await anext(told)).decode(), "the other's status is still to come"
+        with writing(house.views).begin() as connection:
+            connection.execute(update(CASES).where(CASES.c.contract == "P-2").values(version=9))
+        assert 'data: ["acme/P-2"]' in (await anext(told)).decode()
     open_for[0] = False
     async with asyncio.timeout(10):
         assert [one async for one in told] == []

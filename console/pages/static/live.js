@@ -29,7 +29,7 @@
   };
   const later = (wait_ms) => { waiting = waiting || setTimeout(renew, wait_ms); };
   const watch = () => { if (document.querySelector("[data-pending]")) later(1500); };
-  const source = new EventSource("/live");
+  const source = new EventSource("/live?after=" + encodeURIComponent(document.body.dataset.after));
   source.addEventListener("change", (event) => {
     if (page === "all" || JSON.parse(event.data).includes(page)) later(500);
   });
