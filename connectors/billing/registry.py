@@ -3,10 +3,13 @@
 from collections.abc import Mapping
 from typing import Final
 
+from connectors.billing.billwerk import mapping as billwerk
+from connectors.billing.billwerk.webhook import verify as billwerk_verify
 from connectors.billing.gocardless import mapping as gocardless
 from connectors.billing.gocardless.webhook import verify as gocardless_verify
 from connectors.billing.stripe import mapping as stripe
 from connectors.billing.stripe.webhook import verify as stripe_verify
+from connectors.delivery.oauth import ClientCredentials
 from connectors.delivery.upstreams import Upstream
 
 STRIPE_VERSION: Final = "2025-02-24.acacia"
@@ -19,6 +22,9 @@ def _bearer(secret: str, **more: str) -> Mapping[str, str]:
 
 
 UPSTREAMS: Final[Mapping[str, Upstream]] = {
+    "billwerk": Upstream(
+        billwerk_verify, billwerk.translate, lambda secret: {}, "/api/v1/contracts?take=1", ClientCredentials("/oauth/token/")
+    ),
     "gocardless": Upstream(
         gocardless_verify, gocardless.translate, lambda secret: _bearer(secret, **{"GoCardless-Version": GOCARDLESS_VERSION}), "/creditors"
     ),

@@ -18,15 +18,16 @@ from schemas import topics
 from schemas.billing import ChargebackEvent, ContractEvent, InvoiceEvent, PaymentEvent
 from schemas.ids import NAMESPACE, contract_key
 
-Fetch: TypeAlias = Callable[[str], Awaitable[Mapping[str, Any]]]
-"""From a path of the upstream's API to the JSON object that stands there. Raises NotThere; what else it raises
-is for whoever gave it."""
+Fetch: TypeAlias = Callable[[str], Awaitable[Any]]
+"""From a path of the upstream's API to the JSON object or list that stands there. Raises NotThere; what else it
+raises is for whoever gave it."""
 Why: TypeAlias = Literal["unknown_type", "no_news", "no_contract", "other_mode", "not_there", "unusable"]
 Told: TypeAlias = Mapping[str, Any]
 """A JSON object of the upstream's."""
 
 _PLACES: Final[Mapping[str, tuple[str, TypeAdapter[Any]]]] = {
     "invoice": (topics.INVOICES, TypeAdapter(InvoiceEvent)),
+    "credit_note": (topics.INVOICES, TypeAdapter(InvoiceEvent)),
     "payment": (topics.PAYMENTS, TypeAdapter(PaymentEvent)),
     "chargeback": (topics.CHARGEBACKS, TypeAdapter(ChargebackEvent)),
     "contract": (topics.CONTRACTS, TypeAdapter(ContractEvent)),

@@ -1,7 +1,8 @@
 """The receiver of webhooks: one small web application for every agency and upstream. It verifies, stores on `agency.inbox`,
 and answers; nothing else.
 
-    POST /<agency>/<tenant>/<account>     200: stored (or known already), 401: not genuine, or no account that could tell (which it is,
+    POST /<agency>/<tenant>/<account>[/<secret>], the secret where the sender signs nothing
+                                          200: stored (or known already), 401: not genuine, or no account that could tell (which it is,
                                           only the metric says), 408 / 413: too slow, too large, 503: not stored, send it again
     GET  /metrics, /healthz
 
@@ -31,7 +32,7 @@ from connectors.delivery.accounts import SECRET_SEALED, UNREADABLE, Accounts
 from connectors.delivery.agency import AccountConfig, account_key
 from connectors.delivery.metrics import WebhookMetrics
 from connectors.delivery.sealing import Keys
-from connectors.delivery.webhook import KIND, UPSTREAM, WEBHOOK, Delivery, NotGenuine, Webhook, kept
+from connectors.delivery.webhook import ADDRESS_SECRET, KIND, UPSTREAM, WEBHOOK, Delivery, NotGenuine, Webhook, kept
 from connectors.web import WebServer
 from schemas import topics
 from streams.engine.cluster import Cluster, Connection
@@ -135,6 +136,7 @@ class Receiver:
         return Starlette(
             routes=[
                 Route("/{agency}/{tenant}/{account}", self._post, methods=["POST"]),
+                Route("/{agency}/{tenant}/{account}/{secret:path}", self._post, methods=["POST"]),
                 Route("/metrics", self._tell_metrics),
                 Route("/healthz", self._alive),
             ]
@@ -175,7 +177,8 @@ class Receiver:
         try:
             if agency not in self._webhooks:
                 raise NotGenuine("signature_wrong")
-            delivery = self._webhooks[agency](mine or _DECOY, request.headers, body, self._wall_s())
+            headers = {**request.headers, ADDRESS_SECRET: request.path_params.get("secret", "")}
+            delivery = self._webhooks[agency](mine or _DECOY, headers, body, self._wall_s())
         except NotGenuine as error:
             raise _Refused(401, _why_not_read(account) or error.why) from None
         if not mine:  # nobody knows the decoy; should anybody sign with it, it is nobody's

@@ -8,6 +8,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
+import httpx
+
 from connectors.billing.upstream import Account, Fetch, NotThere, NotUnderstood, Outcome, Published, Skipped, Translate
 from connectors.delivery.agency import AccountConfig
 from connectors.delivery.errors import Unavailable
@@ -24,17 +26,19 @@ ANSWER_S: Final = 10.0
 
 @dataclass(frozen=True, slots=True)
 class Upstream:
-    """How one upstream is understood. `headers` of a request to its API, from the account's secret; `probe`: a path that whoever has good
-    credentials may read."""
+    """How one upstream is understood. `headers` of a request to its API, from the account's secret, and `auth` where a request to it needs
+    another one first; `probe`: a path that whoever has good credentials may read."""
 
     verify: Webhook
     translate: Translate
     headers: Callable[[str], Mapping[str, str]]
     probe: str
+    auth: Callable[[AccountConfig], httpx.Auth] | None = None
 
     def wire(self, account: AccountConfig) -> Wire:
         """Connections to its API. Raises AccountUnusable."""
-        return Wire(account.url, self.headers(account.authentication_code), ANSWER_S)
+        auth = self.auth(account) if self.auth else None
+        return Wire(account.url, self.headers(account.authentication_code), ANSWER_S, auth)
 
 
 class Upstreams:
@@ -90,7 +94,7 @@ class Upstreams:
 def fetch_by(wire: Wire) -> Fetch:
     """Fetching over HTTP. What it returns raises NotThere, and AgencyError for what may go better later."""
 
-    async def fetch(path: str) -> Mapping[str, Any]:
+    async def fetch(path: str) -> Any:
         answer = await wire.get(path)
         if answer.status_code != 200:
             raise NotThere(f"GET {path}: HTTP {answer.status_code}")
@@ -98,8 +102,8 @@ def fetch_by(wire: Wire) -> Fetch:
             told = answer.json()
         except ValueError:
             told = None
-        if not isinstance(told, dict):
-            raise Unavailable("GET: the answer is no JSON object")
+        if not isinstance(told, dict | list):
+            raise Unavailable("GET: the answer is no JSON object or list")
         return told
 
     return fetch

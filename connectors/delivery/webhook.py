@@ -21,6 +21,8 @@ KIND: Final = "mahnlauf-kind"
 WEBHOOK: Final = b"webhook"
 UPSTREAM: Final = b"upstream"
 """A delivery of an upstream: what it says becomes events of ours (`upstreams.py`)."""
+ADDRESS_SECRET: Final = "mahnlauf-address-secret"
+"""Where a `Webhook` finds, among the headers, what stood behind the account in the address: the secret of senders that sign nothing."""
 CASE_ID_MAX: Final = 200
 """Characters; as any id of the contract."""
 DELIVERY_ID_MAX: Final = 200

@@ -32,17 +32,19 @@ _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout)
 
 
 class Wire:
-    """Connections to one agency for one account. `answer_s`: how long a whole answer is waited for, however slowly its body comes.
+    """Connections to one agency for one account. `answer_s`: how long a whole answer is waited for, however slowly its body comes;
+    `auth`: what a request needs besides `headers`.
 
     Raises AccountUnusable.
     """
 
-    def __init__(self, url: str, headers: Mapping[str, str], answer_s: float) -> None:
+    def __init__(self, url: str, headers: Mapping[str, str], answer_s: float, auth: httpx.Auth | None = None) -> None:
         _refuse_unsendable(url, headers)
         self._answer_s = answer_s
         self._http = httpx.AsyncClient(
             base_url=url,
             headers=dict(headers),
+            auth=auth,
             timeout=httpx.Timeout(answer_s, connect=min(CONNECT_S, answer_s), pool=None),
             limits=httpx.Limits(max_connections=REQUESTS_AT_ONCE, max_keepalive_connections=IDLE_MAX),
             trust_env=False,

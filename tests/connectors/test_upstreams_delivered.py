@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field, replace
 from typing import Any
+from urllib.parse import parse_qsl
 
 import httpx
 import pytest
@@ -27,7 +28,22 @@ from streams.engine.placing import partition_of
 from streams.engine.protocol import Record
 from tests.connectors import upstreams
 from tests.connectors.kit import PARTITIONS, Tenant, idle, need_billing, running
-from tests.connectors.upstreams import GOCARDLESS_API, gocardless_body, gocardless_event, gocardless_signed, stripe_event, stripe_signed
+from tests.connectors.upstreams import (
+    BOUNCED,
+    CONTRACT,
+    GOCARDLESS_API,
+    LEDGER_PATH,
+    TRANSACTION,
+    TRANSACTION_PATH,
+    billwerk_entry,
+    billwerk_transaction,
+    gocardless_body,
+    gocardless_event,
+    gocardless_signed,
+    hint,
+    stripe_event,
+    stripe_signed,
+)
 from tests.engine.kit import eventually, read_all
 
 STRIPE_API = {
@@ -45,9 +61,17 @@ class Api:
     faults: list[Response] = field(default_factory=list)
     authorizations: set[str] = field(default_factory=set)
     url: str = ""
+    tokens: int = 0
     hangs: asyncio.Event = field(default_factory=asyncio.Event)
     secrets_hung: set[str] = field(default_factory=set)
     """Whoever asks with one of these is answered with 503, and not before `hangs` is set."""
+
+    async def token(self, request: Request) -> Response:
+        """A token for client credentials (RFC 6749 4.4), as billwerk gives one."""
+        asked = dict(parse_qsl((await request.body()).decode()))
+        assert asked["grant_type"] == "client_credentials"
+        self.tokens += 1
+        return JSONResponse({"access_token": f"token-{self.tokens}-of-{asked['client_secret']}", "token_type": "bearer"})
 
     async def get(self, request: Request) -> Response:
         self.authorizations.add(request.headers["authorization"])
@@ -62,7 +86,9 @@ class Api:
 
 @asynccontextmanager
 async def served(api: Api) -> AsyncIterator[Api]:
-    server = WebServer(Starlette(routes=[Route("/{path:path}", api.get)]), "127.0.0.1", 0)
+    server = WebServer(
+        Starlette(routes=[Route("/oauth/token/", api.token, methods=["POST"]), Route("/{path:path}", api.get)]), "127.0.0.1", 0
+    )
     await server.start()
     api.url = server.url
     try:
@@ -239,3 +265,24 @@ async def test_a_delivery_waits_while_the_upstream_cant_be_asked_and_is_not_lost
             async with running(tenant, accounts=(), keys=keys) as connector:
                 await idle(connector)
     assert _types(await _events(tenant)) == ["chargeback.received"]
+
+
+async def test_hints_of_billwerk_are_told_by_a_secret_in_the_address_and_read_with_a_token(tenant: Tenant) -> None:
+    """The same body twice is two pieces of news, and each is read. A token that was withdrawn is fetched anew."""
+    keys, body = Keys([Key.new()]), hint("PaymentRegistered", ContractId=CONTRACT)
+    ledger = [billwerk_entry("Payment", -50.0, "2018-10-01T00:00:00Z")]
+    objects = {LEDGER_PATH: ledger, TRANSACTION_PATH: billwerk_transaction(*BOUNCED)}
+    async with served(Api(objects)) as api:
+        tenant.account = replace(tenant.account, agency="billwerk", url=api.url)
+        async with receiving(tenant, keys, "billwerk") as http, running(tenant, accounts=(), keys=keys) as connector:
+            assert (await http.post("/main", content=body)).status_code == 401
+            assert (await http.post("/main/another", content=body)).status_code == 401
+            assert (await http.post(f"/main/{upstreams.SECRET}", content=body)).status_code == 200
+            await idle(connector)
+            api.faults = [PlainTextResponse("", 401)]
+            ledger.insert(0, billwerk_entry("Payment", -89.25, BOUNCED[1][1], PaymentTransactionId=TRANSACTION))
+            assert (await http.post(f"/main/{upstreams.SECRET}", content=body)).status_code == 200
+            await idle(connector)
+    assert api.authorizations == {"Bearer token-1-of-sk_test", "Bearer token-2-of-sk_test"}
+    told = {json.loads(record.value or b"")["id"]: record for record in await _events(tenant)}
+    assert _types(list(told.values())) == ["chargeback.received", "payment.initiated", "payment.received", "payment.received"]

@@ -76,3 +76,65 @@ GOCARDLESS_API: Final = {
     "/mandates/MD1": {"mandates": {"id": "MD1", "metadata": {"contract": "C-1"}}},
     "/refunds/RF1": {"refunds": {"id": "RF1", "amount": 100, "currency": "EUR", "links": {"payment": "PM1"}}},
 }
+
+
+# --- billwerk
+
+CONTRACT: Final = "6298a006e636b694d807080f"
+TRANSACTION: Final = "5b960e2a88472c05603cdb22"
+INVOICE: Final = "51d97067cb596a1239fff423"
+
+
+def hint(event: str, **named: Any) -> bytes:
+    """What billwerk sends: which event, and ids."""
+    return json.dumps({**named, "Event": event, "EntityId": "62148e3c0c14e1609e9ca5c1"}).encode()
+
+
+def billwerk_document(id: str = INVOICE, **more: Any) -> dict[str, Any]:
+    return {
+        "Id": id,
+        "InvoiceNumber": "R2018-0022",
+        "ContractId": CONTRACT,
+        "CustomerId": "5b960dd488472d07fc704bdd",
+        "Created": "2018-09-10T06:24:29.1230000Z",
+        "SentAt": "2018-09-10T06:24:38.0000000Z",
+        "DocumentDate": "2018-09-10",
+        "DueDate": "2018-09-24T00:00:00.0000000Z",
+        "Currency": "EUR",
+        "TotalNet": 75.0,
+        "TotalGross": 89.25,
+        "IsInvoice": True,
+        **more,
+    }
+
+
+def billwerk_transaction(*states: tuple[str, str], id: str = TRANSACTION, amount: float = 89.25, **more: Any) -> dict[str, Any]:
+    """`states`: each a status and its time."""
+    history = [{"Status": status, "Timestamp": at, "Amount": amount, "HttpCode": 0, "Preauth": False} for status, at in states]
+    return {
+        "Id": id,
+        "InvoiceId": INVOICE,
+        "ContractId": CONTRACT,
+        "CustomerId": "5b960dd488472d07fc704bdd",
+        "PaymentProvider": "FakeProvider",
+        "PaymentProviderRole": "Debit",
+        "Trigger": "Recurring",
+        "Amount": amount,
+        "Currency": "EUR",
+        "StatusHistory": history,
+        **more,
+    }
+
+
+def billwerk_entry(type: str, amount: float, at: str, **more: Any) -> dict[str, Any]:
+    return {"Type": type, "ContractId": CONTRACT, "Currency": "EUR", "Amount": amount, "AmountType": "GrossAmount", "Timestamp": at, **more}
+
+
+LEDGER_PATH: Final = f"/api/v1/contracts/{CONTRACT}/ledgerEntries"
+TRANSACTION_PATH: Final = f"/api/v1/PaymentTransactions/{TRANSACTION}"
+INVOICE_PATH: Final = f"/api/v1/invoices/{INVOICE}"
+BOUNCED: Final = (
+    ("InProgress", "2018-09-10T06:24:42.9910000Z"),
+    ("Succeeded", "2018-09-12T06:24:44.9940000Z"),
+    ("Chargeback", "2018-09-20T10:00:00.0000000Z"),
+)
