@@ -13,7 +13,7 @@ help:
 	@echo "make install   .venv/bin/mahnlauf, pinned by constraints.txt"
 	@echo "make demo      the whole chain on a real Kafka, and the audit of it"
 	@echo "make test      every test, with one seed of each scenario"
-	@echo "make soak      the repetitions that are promised: ten chaos runs, ten over three brokers, twenty kills, 20,000 random lives"
+	@echo "make soak      the repetitions that are promised: ten chaos runs, ten of five minutes over three brokers, twenty kills, 20,000 random lives"
 	@echo "make lint      style, and the walls between the rooms"
 	@echo "make types     mypy --strict over everything"
 	@echo "make docs      draw what the documentation takes from the code"

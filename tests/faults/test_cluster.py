@@ -5,6 +5,7 @@ cluster's only one does (docs/guarantees.md, what is not guaranteed).
 """
 
 import random
+import time
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -19,43 +20,58 @@ from tests.faults.town import Town, cases, town
 pytestmark = pytest.mark.timeout(600)
 SLICES = 20
 PAUSE_S = (0.2, 1.0)
-FIRST, *SEEDS = range(1, 11)
+FIRST = 1
 SHORT = 5
-"""The first is part of every test run: one in so many contracts, and no more slices than its faults need."""
+"""The first seed is part of every test run: one in so many contracts, and no more slices than its faults need."""
+LONG = range(41, 51)
+LONG_SLICES = 60
+LONG_PAUSE_S = (4.0, 7.5)
+LONG_FAULTS = 24
+LONG_S = 300.0
+"""How long events flow and faults happen in the long ones, at least."""
 EVERYTHING = range(31, 34)
 ATTEMPTS = 3
 """How often everything may begin anew because brokers forgot the end of a transaction."""
 
 
-def draws(seed: int) -> tuple[Draw, ...]:
-    """The first has a fault of each kind that a night may bring; the others have some of all kinds, and twice."""
-    rng = random.Random(seed)
-    return tuple(rng.sample(ONE_AT_A_TIME, len(ONE_AT_A_TIME))) if seed == FIRST else tuple(rng.choices(MORE, k=8))
+def test_everybody_fails_while_events_flow(tmp_path: Path) -> None:
+    """With a fault of each kind that a night may bring."""
+    with town(tmp_path) as of:
+        one_at_a_time(of, FIRST, random.Random(FIRST).sample(ONE_AT_A_TIME, len(ONE_AT_A_TIME)))
 
 
-@pytest.mark.parametrize("seed", [FIRST, *(pytest.param(seed, marks=pytest.mark.soak) for seed in SEEDS)])
-def test_everybody_fails_while_events_flow(tmp_path: Path, seed: int) -> None:
+@pytest.mark.soak
+@pytest.mark.timeout(1200)
+@pytest.mark.parametrize("seed", LONG)
+def test_everybody_fails_again_and_again_for_five_minutes(tmp_path: Path, seed: int) -> None:
+    """With faults of all kinds, some of them many times."""
     with town(tmp_path, static=seed % 2 == 1) as of:
-        one_at_a_time(of, seed, draws(seed))
+        lasted_s = one_at_a_time(of, seed, random.Random(seed).choices(MORE, k=LONG_FAULTS))
+        assert lasted_s >= LONG_S
 
 
-def one_at_a_time(of: Town, seed: int, what: Sequence[Draw]) -> None:
-    """While others have the partitions of a broker that fails, none forgets the end of a transaction."""
-    live_through(of, seed, what)
+def one_at_a_time(of: Town, seed: int, what: Sequence[Draw]) -> float:
+    """While others have the partitions of a broker that fails, none forgets the end of a transaction. Returns seconds."""
+    lasted_s = live_through(of, seed, what)
     assert not of.brokers.forgot, f"brokers {of.brokers.forgot} forgot the end of a transaction, though others had its partition"
+    return lasted_s
 
 
-def live_through(of: Town, seed: int, what: Sequence[Draw]) -> None:
-    """Events flow, all of that happens, and all is well at the end."""
+def live_through(of: Town, seed: int, what: Sequence[Draw]) -> float:
+    """Events flow, all of that happens, and all is well at the end. Returns for how many seconds events flowed."""
     tell(f"seed {seed}:")
     rng, told = random.Random(seed), cases().of_contracts(SHORT if seed == FIRST else 2)
     of.settle_in(told)
-    slices = told.slices(2 + 2 * len(what) if seed == FIRST else SLICES)
+    many = {FIRST: 2 + 2 * len(what), **dict.fromkeys(LONG, LONG_SLICES)}
+    slices = told.slices(many.get(seed, SLICES))
     plan = Plan(of, rng, what, len(slices))
-    with Flow(plan.publish, slices, rng, PAUSE_S) as flow:
+    began_s = time.monotonic()
+    with Flow(plan.publish, slices, rng, LONG_PAUSE_S if seed in LONG else PAUSE_S) as flow:
         plan.run(flow)
         flow.finish()
-    tell(f"seed {seed}: {of.assert_all_is_well()}")
+    lasted_s = time.monotonic() - began_s
+    tell(f"seed {seed}: {lasted_s:.0f} s, {of.assert_all_is_well()}")
+    return lasted_s
 
 
 @pytest.mark.soak
