@@ -25,7 +25,6 @@ SHORT = 5
 """The first seed is part of every test run: one in so many contracts, and no more slices than its faults need."""
 LONG = range(41, 51)
 LONG_SLICES = 60
-LONG_PAUSE_S = (4.0, 7.5)
 LONG_FAULTS = 24
 LONG_S = 300.0
 """How long events flow and faults happen in the long ones, at least."""
@@ -66,7 +65,8 @@ def live_through(of: Town, seed: int, what: Sequence[Draw]) -> float:
     slices = told.slices(many.get(seed, SLICES))
     plan = Plan(of, rng, what, len(slices))
     began_s = time.monotonic()
-    with Flow(plan.publish, slices, rng, LONG_PAUSE_S if seed in LONG else PAUSE_S) as flow:
+    pause_s = LONG_S / len(slices)
+    with Flow(plan.publish, slices, rng, (0.6 * pause_s, 1.7 * pause_s) if seed in LONG else PAUSE_S) as flow:
         plan.run(flow)
         flow.finish()
     lasted_s = time.monotonic() - began_s
