@@ -73,8 +73,9 @@ def offers(told: Mapping[str, Any], can: frozenset[str], nonce: str, questions: 
             found += [Offer("case.question_answered", {"question_id": each}, ("answer",)) for each in questions]
         if MESSAGE in can:
             found.append(Offer("case.message_written", {"message_id": f"console-{nonce}"}, ("text",)))
-    elif told["overdue_amount"]:
-        found.append(Offer("handover.ordered", takes=("invoice_ids", "account", "despite_hold")))
+    elif told["overdue_amount"] or _waits_for_a_handover(told):
+        asks = ("account",) if _needs_another_account(told) else ()
+        found.append(Offer("handover.ordered", asks=asks, takes=("invoice_ids", "account", "despite_hold")))
     if status in CLIMBS and told["next_step"] is not None:
         if "approval" in told["waiting_for"]:
             found.append(Offer("step.approved", {"step": told["next_step"]}))
@@ -83,6 +84,17 @@ def offers(told: Mapping[str, Any], can: frozenset[str], nonce: str, questions: 
         found.append(Offer("hold.placed", {"hold_id": f"console-{nonce}"}, ("kind", "until", "reason"), ("from", "invoice_id")))
     found += [Offer("hold.released", {"hold_id": hold["hold_id"], "kind": hold["kind"]}) for hold in _released_by_hand(told["holds"])]
     return found + [Offer("attention.cleared", {"name": name}) for name in told["attention"]]
+
+
+def _waits_for_a_handover(told: Mapping[str, Any]) -> bool:
+    """What an agency has given back is not overdue, and nothing but a person hands it over again (escalation.md 6)."""
+    given_back = told["status"] in ("Rejected", "UnsuccessfullyClosed") and told["open_amount"] > 0
+    return given_back or not {"rejected", "recalled"}.isdisjoint(told["attention"])
+
+
+def _needs_another_account(told: Mapping[str, Any]) -> bool:
+    """A second placement goes to another agency, unless the first one was called back."""
+    return told["status"] == "UnsuccessfullyClosed" and "recalled" not in told["attention"]
 
 
 def _released_by_hand(holds: list[dict[str, Any]]) -> list[dict[str, Any]]:

@@ -227,6 +227,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "interest": ("Interest", "Zinsen"),
     "credit": ("Credit", "Guthaben"),
     "agency": ("Agency", "Inkasso"),
+    "another_account": ("Another account", "Anderes Konto"),
     "agency_account": ("Account", "Konto"),
     "agency_balance": ("Balance with the agency", "Saldo beim Inkasso"),
     "written_off": ("Written off", "Abgeschrieben"),

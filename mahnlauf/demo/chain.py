@@ -16,6 +16,7 @@ from typing import Final
 
 import httpx
 
+from connectors.delivery.sealing import Key
 from mahnlauf.broker.leash import leash
 from mahnlauf.broker.ports import LOOPBACK, choose_port
 from mahnlauf.failures import CommandFailed
@@ -25,6 +26,8 @@ STOP_WITHIN_S: Final = 10.0
 APP: Final = "demo"
 CODE_VARIABLE: Final = "DEMO_AGENCY_CODE"
 LOG_LINES_TOLD: Final = 5
+KEY: Final = "key"
+"""What seals messages to the agency, and secrets of accounts that are added in the console."""
 _DOOR: Final = re.compile(r"http://\S+/welcome/\S+")
 
 
@@ -112,7 +115,8 @@ class Chain:
 async def running(folder: Path, bootstrap: str, tenants: list[str], http: httpx.AsyncClient) -> AsyncIterator[Chain]:
     """The chain over the Kafka at `bootstrap`, ended with the block. Raises ChainBroken."""
     ports = _ports()
-    (folder / "mahnlauf.toml").write_text(_settings(bootstrap, tenants, ports))
+    (folder / KEY).write_text(Key.new().text)
+    (folder / "mahnlauf.toml").write_text(_settings(bootstrap, tenants, ports, folder))
     started: list[Process] = []
     try:
         for name, words, ready in (
@@ -140,7 +144,7 @@ def _ports() -> dict[str, int]:
     return ports
 
 
-def _settings(bootstrap: str, tenants: list[str], ports: Mapping[str, int]) -> str:
+def _settings(bootstrap: str, tenants: list[str], ports: Mapping[str, int], folder: Path) -> str:
     accounts = "".join(_account(tenant) for tenant in tenants)
     return f"""\
 [kafka]
@@ -156,6 +160,9 @@ port = {ports["connector"]}
 
 [console]
 person_data = true
+
+[encryption]
+key_file = "{folder / KEY}"
 
 [log]
 level = "info"

@@ -72,6 +72,29 @@ def test_what_is_offered_is_what_the_contract_and_its_agency_can(house: House) -
     assert "step.approved/2" in offered(browser.get("/cases/acme/C-4").text)
 
 
+@pytest.mark.parametrize(
+    ("told", "asked"),
+    [
+        ({"status": "Rejected", "attention": ["rejected"]}, False),
+        ({"status": "Clear", "attention": ["recalled"]}, False),
+        ({"status": "UnsuccessfullyClosed", "attention": ["recalled"]}, False),
+        ({"status": "UnsuccessfullyClosed", "attention": []}, True),
+    ],
+)
+def test_what_the_agency_gave_back_can_be_handed_over_again(house: House, told: dict[str, Any], asked: bool) -> None:
+    """Though nothing of it is overdue. A second placement needs another account."""
+    add(house.views, "acme", "C-5", overdue_amount=0, holds=[], next_step=None, **told)
+    text = house.browser("anna").get("/cases/acme/C-5").text
+    assert "handover.ordered" in offered(text)
+    assert ('name="account"' in text) is asked
+
+
+def test_what_is_settled_or_given_up_is_not_offered_to_an_agency(house: House) -> None:
+    for contract, status in (("C-6", "Clear"), ("C-7", "UnsuccessfullyClosed")):
+        add(house.views, "acme", contract, status=status, open_amount=0, overdue_amount=0, attention=[], holds=[], next_step=None)
+        assert "handover.ordered" not in offered(house.browser("anna").get(f"/cases/acme/{contract}").text)
+
+
 def test_an_order_is_one_event_that_says_who_however_often_the_form_is_sent(house: House) -> None:
     browser = house.browser("anna")
     form = filled(browser) | {"kind": "manual", "until": "2026-02-01", "reason": "asked for time"}
