@@ -154,7 +154,7 @@ class PartitionTask(Generic[State, Shared, Event]):
         await changelog.recover(
             self._cluster, self._config.changelog, self._number, store, self._processor.newest_state_version, self._recovering
         )
-        if not begun and store.count():
+        if not begun and not store.empty():
             raise Stopped(
                 f"partition {self._number}: {self._config.changelog} holds state but {self._config.journal} is empty, so what was applied "
                 "can't be known. Restore both from the same moment, or empty both to begin anew"

@@ -133,6 +133,9 @@ class RocksStore:
     def count(self) -> int:
         return int(self._db.property_int_value("rocksdb.estimate-num-keys") or 0) // 2
 
+    def empty(self) -> bool:
+        return not any(True for _ in self._walk(_STATE, _after(_STATE)))
+
     def close(self) -> None:
         if self._db is not None:
             self._db.close()

@@ -46,6 +46,9 @@ class Store(Protocol):
     def count(self) -> int:
         """How many keys have a state (an estimate will do)."""
 
+    def empty(self) -> bool:
+        """Whether no key has one, exactly."""
+
     def close(self) -> None: ...
 
 
@@ -92,6 +95,9 @@ class MemoryStore:
 
     def count(self) -> int:
         return len(self._values)
+
+    def empty(self) -> bool:
+        return not self._values
 
     def close(self) -> None:
         self._values.clear()

@@ -71,6 +71,16 @@ def test_prefixes_find_keys_but_never_the_engine_s_own(store: Store) -> None:
     assert store.starting_with([b"acme1", b"x"]) == {b"acme1"}
 
 
+def test_a_store_is_empty_until_a_key_has_a_state_however_often_it_was_taken(store: Store) -> None:
+    for _ in range(4):
+        store.loaded()  # a taking writes facts of the store's own, which count among RocksDB's keys
+    assert store.empty()
+    put(store, 5, a=10)
+    assert not store.empty()
+    store.write({b"a": None}, {b"a": (10, NEVER)}, 6)
+    assert store.empty()
+
+
 def test_recovery_overwrites_forgets_and_indexes(store: Store) -> None:
     store.load({b"a": state(10), b"b": state(20)}, 7)
     store.load({b"a": state(30), b"b": None, b"c": state()}, 9)

@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from mahnlauf.audit.auditing import audit
 from streams.processor import EscalationProcessor
 from tests.simulation import judge, lives
+from tests.simulation.housekeeping import Housekeeping
 from tests.simulation.trouble import Trouble
 from tests.simulation.world import World
 
@@ -39,15 +40,17 @@ async def _scenario(world: World) -> Run:
     lines = lives.told(world.seed, world.chance.choice((2, 5, 8) if world.alike else (1, 2, 3, 8)), alike=world.alike)
     for worker in world.workers:
         worker.start()
-    trouble = Trouble(world)
+    trouble, housekeeping = Trouble(world), Housekeeping(world)
     await lives.publish(world, lines)
     await trouble.end()
     await world.until(world.applied, "everything published is applied", _ALL_APPLIED_WITHIN_S)
+    await housekeeping.end()
     for worker in world.workers:
         assert worker.ended is None, f"{worker.name} ended by itself: {worker.ended!r}"
         await worker.stop()
     verdict = await audit(world.connection, EscalationProcessor(), lambda done, whole: None)
     told.transactions, told.events, told.faults = verdict.transactions, verdict.events, trouble.told
+    told.faults += housekeeping.told + (Counter() if world.disk is None else world.disk.told)
     told.fenced, told.virtual_s = world.cluster.transactions.fenced, world.loop.time()
     told.findings = [str(finding) for finding in verdict.findings.kept] + judge.findings(world.cluster, world.partitions)
     return told

@@ -2,19 +2,22 @@
 
 import asyncio
 import random
+import time
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TypeAlias
 
 import pytest
 
+from streams.engine import unpack
 from streams.engine.cluster import Cluster, Connection
 from streams.engine.errors import Fenced, Stopped
-from streams.engine.fetch import Reader
+from streams.engine.fetch import PartitionFetch, Reader, through
 from streams.engine.group import Group
 from streams.engine.protocol import Output
 from streams.engine.transaction import TransactionalWriter
 from tests.engine.kit import eventually, make_topics, read_all, unique
+from tests.simulation.kafka.compaction import compact
 from tests.simulation.world import World
 
 
@@ -25,6 +28,8 @@ class Kafka:
     connection: Connection
     topic: str
     app: str
+    compact: Callable[[], object] = field(default=lambda: None)
+    """Compaction now, where it does not come by itself."""
 
     async def writer(self, name: str = "writer") -> TransactionalWriter:
         writer = TransactionalWriter(self.connection, f"{self.app}-{name}", client_id=name)
@@ -34,9 +39,16 @@ class Kafka:
     def output(self, value: str, partition: int = 0) -> Output:
         return Output(self.topic, b"key", value.encode(), 1_000, (), partition)
 
+    def keyed(self, key: str, value: str | None) -> Output:
+        """An output of the compacted topic, of now: its segments roll as time passes, and only those behind are compacted."""
+        return Output(self.topic, key.encode(), None if value is None else value.encode(), int(time.time() * 1000), (), 0)
+
     async def values(self) -> list[str]:
         return [(record.value or b"").decode() for record in await read_all(self.connection.bootstrap, self.topic)]
 
+
+_COMPACTED_WITHIN_S = 90.0
+"""A broker looks every 15 s for something to clean."""
 
 Case: TypeAlias = Callable[[Kafka], Awaitable[None]]
 
@@ -164,6 +176,47 @@ async def members_divide_the_numbers(kafka: Kafka) -> None:
     await first.stop()
 
 
+async def compaction_leaves_the_latest_of_each_key(kafka: Kafka) -> None:
+    """Where it was: what is read has holes, begins behind the log's first offset, and ends where the log ends."""
+    writer = await kafka.writer()
+    await writer.commit([kafka.keyed("a", "1"), kafka.keyed("b", "1")])  # offsets 0 and 1; each transaction ends with a marker
+    await writer._producer.begin_transaction()
+    await (await writer._producer.send(kafka.topic, b"undone", b"a", 0, int(time.time() * 1000)))  # 3
+    await writer._producer.abort_transaction()
+    await writer.commit([kafka.keyed("a", "2"), kafka.keyed("c", "1"), kafka.keyed("b", "2")])  # 5, 6, 7
+    await writer.commit([kafka.keyed("c", None)])  # 9
+    for number in range(5, 8):
+        await writer.commit([kafka.keyed("later", str(number))])  # 11, 13, 15
+    await writer.stop()
+    kafka.compact()
+
+    async def holes() -> bool:
+        return [record.offset for record in await read_all(kafka.connection.bootstrap, kafka.topic)][:1] == [5]
+
+    await eventually(holes, "what was replaced is gone", _COMPACTED_WITHIN_S)
+    found = [(record.offset, record.key, record.value) for record in await read_all(kafka.connection.bootstrap, kafka.topic)]
+    assert found[:3] == [(5, b"a", b"2"), (7, b"b", b"2"), (9, b"c", None)]
+    assert found[-1] == (15, b"later", b"7")
+    await _goes_on_behind_a_hole(kafka)
+
+
+async def _goes_on_behind_a_hole(kafka: Kafka) -> None:
+    cluster = Cluster(kafka.connection, "asking")
+    await cluster.start()
+    reader = PartitionFetch(cluster, 0, lambda _, batches: unpack.key_values(batches))
+    assert await cluster.partitions(kafka.topic) == 2
+    for position in (0, 1, 4, 6):
+        reader.seek(kafka.topic, position)
+        latest: dict[bytes, bytes | None] = {}
+        async for values in through(reader, kafka.topic, (await cluster.high_watermarks([kafka.topic], 0))[kafka.topic]):
+            latest |= values
+        assert latest[b"b"] == b"2"
+        assert latest[b"c"] is None
+        assert latest[b"later"] == b"7"
+    await reader.close()
+    await cluster.stop()
+
+
 CASES: list[Case] = [
     what_is_committed_is_read_in_order,
     a_successor_puts_its_predecessor_out,
@@ -173,25 +226,29 @@ CASES: list[Case] = [
     a_position_outside_the_log_is_refused,
     members_divide_the_numbers,
 ]
+ON_A_COMPACTED_TOPIC: list[Case] = [compaction_leaves_the_latest_of_each_key]
+"""Of a topic with `cleanup.policy=compact`."""
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
+@pytest.mark.parametrize("case", [*CASES, *ON_A_COMPACTED_TOPIC], ids=lambda case: case.__name__)
 def test_of_the_simulator(case: Case) -> None:
     world = World(random.Random(case.__name__).randrange(1_000))
     world.calm = True
     world.cluster.create("topic", 2)
 
     async def run(_: World) -> None:
-        await case(Kafka(world.connection, "topic", "app"))
+        await case(Kafka(world.connection, "topic", "app", lambda: compact(world.cluster.log("topic", 0), 1, 0.0)))
 
     world.run(run)
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: case.__name__)
+@pytest.mark.timeout(180)
+@pytest.mark.parametrize("case", [*CASES, *ON_A_COMPACTED_TOPIC], ids=lambda case: case.__name__)
 def test_of_apache_kafka(case: Case, kafka: str) -> None:
     async def run() -> None:
         topic = unique("topic")
-        await make_topics(kafka, [topic], 2)
+        settings = {"cleanup.policy": "compact", "min.cleanable.dirty.ratio": "0.001", "segment.ms": "1"}
+        await make_topics(kafka, [topic], 2, settings if case in ON_A_COMPACTED_TOPIC else {})
         await case(Kafka(Connection(kafka), topic, unique("app")))
 
     asyncio.run(run())

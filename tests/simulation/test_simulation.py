@@ -16,8 +16,10 @@ SEEDS = 20
 SOAK_SEEDS = 2_000
 BLOCK = 50
 _SEEDS_A_MUTANT = 60
-_FIRST_SEED = {"rest-of-a-tick-lost": 20}
+_FIRST_SEED = {"rest-of-a-tick-lost": 20, "store-trusted": 55}
 """Where it is rarely met: a seed before the one that shows it."""
+NAMED_SEEDS = {"a worker with a local store is started again before there was anything to apply": 21}
+"""Seeds that have found something in the product."""
 
 
 def _run(*arguments: str) -> subprocess.CompletedProcess[str]:
@@ -30,6 +32,12 @@ def test_nothing_is_lost_and_nothing_happens_twice() -> None:
     told = _run(f"0:{SEEDS}")
     assert told.returncode == 0, told.stdout
     assert told.stdout.endswith(f"{SEEDS} seeds, 0 with findings\n")
+
+
+@pytest.mark.parametrize("seed", NAMED_SEEDS.values(), ids=NAMED_SEEDS.keys())
+def test_what_a_seed_has_found_stays_mended(seed: int) -> None:
+    told = _run(f"{seed}:{seed + 1}")
+    assert told.returncode == 0, told.stdout
 
 
 @pytest.mark.soak

@@ -17,16 +17,21 @@ from aiokafka import AIOKafkaProducer
 from aiokafka.structs import BrokerMetadata
 
 from schemas import topics
-from streams.engine.cluster import Connection
+from streams.engine import identity
+from streams.engine.cluster import Cluster, Connection
 from streams.engine.engine import Engine
 from streams.engine.errors import Unreachable
 from streams.engine.limits import Limits
+from streams.engine.rocks import RocksStore
 from streams.processor import EscalationProcessor
 from streams.worker.config import engine_config
+from tests.simulation.disk import Disk
 from tests.simulation.kafka.broker import Node
 from tests.simulation.kafka.cluster import Shares, shares
 from tests.simulation.loop import Pipe, Process, VirtualLoop
 
+_ON_DISK = 0.25
+"""How often workers keep their states in local stores."""
 _ALIKE = 0.3
 """How often all lives of a world are one."""
 _WALL_S = 1_795_000_000.0
@@ -82,7 +87,14 @@ class Worker:
         world = self._world
         self._ended_event = asyncio.Event()
         self._engine = Engine(
-            engine_config(world.connection, world.partitions, self.address, instance=self._instance, limits=world.limits),
+            engine_config(
+                world.connection,
+                world.partitions,
+                self.address,
+                instance=self._instance,
+                limits=world.limits,
+                state_folder=None if world.disk is None else world.disk.folder(self.name),
+            ),
             EscalationProcessor(),
         )
         try:
@@ -108,6 +120,7 @@ class World:
         """All lives are one: so a tick has many keys to visit, and needs several transactions."""
         self.calm = False
         """No more faults: everything must come to its end now."""
+        self.disk = Disk(seed) if random.Random(f"{seed} stores").random() < _ON_DISK else None
         self.limits = Limits(
             batch_records=self.chance.choice((1, 3, 20, 5_000)),
             tick_keys=self.chance.choice((1, 2) if self.alike else (1, 2, 5_000)),
@@ -134,6 +147,8 @@ class World:
             finally:
                 self.loop.run_until_complete(self._end())
                 self.loop.close()
+                if self.disk is not None:
+                    self.disk.remove()
 
     async def _end(self) -> None:
         """Whoever still waits for something waits no longer; what was killed stays as it is."""
@@ -196,11 +211,16 @@ def _of_the_world(loop: VirtualLoop, chance: random.Random) -> Iterator[None]:
     def drawn() -> uuid.UUID:
         return uuid.UUID(int=chance.getrandbits(128), version=4)
 
+    async def ids(cluster: Cluster, topic: str) -> tuple[str, str]:
+        return "world", topic  # the request that asks for them is newer than the others, and spoken by nobody else
+
     real: list[tuple[Any, str, Any]] = [(time, name, getattr(time, name)) for name in ("time", "monotonic", "perf_counter")]
-    real += [(uuid, "uuid4", uuid.uuid4), (BrokerMetadata, "__hash__", BrokerMetadata.__hash__)]
+    real += [(uuid, "uuid4", uuid.uuid4), (BrokerMetadata, "__hash__", BrokerMetadata.__hash__), (identity, "ids", identity.ids)]
+    real += [(RocksStore.__init__, "__kwdefaults__", RocksStore.__init__.__kwdefaults__)]
     state = random.getstate()
     random.seed(chance.random())
     time.time, time.monotonic, time.perf_counter, uuid.uuid4 = loop.wall, loop.time, loop.time, drawn
+    identity.ids, RocksStore.__init__.__kwdefaults__ = ids, {"clock": loop.wall}
     BrokerMetadata.__hash__ = lambda broker: hash(broker[:3])  # its rack is None, whose hash is its address before Python 3.12
     try:
         yield

@@ -3,7 +3,7 @@
 import struct
 from typing import Any, NamedTuple
 
-from aiokafka.record.default_records import DefaultRecordBatch
+from aiokafka.record.default_records import DefaultRecordBatch, DefaultRecordBatchBuilder
 from aiokafka.record.util import calc_crc32c
 
 _BASE_OFFSET = struct.Struct(">q")
@@ -60,6 +60,24 @@ def marker(base_offset: int, producer_id: int, producer_epoch: int, now_ms: int,
 def records(batch: bytes) -> list[Any]:
     """A batch's records, as aiokafka reads them (offset, timestamp, key, value, headers)."""
     return list(DefaultRecordBatch(batch))
+
+
+def with_only(batch: bytes, left: list[Any]) -> bytes:
+    """The batch with only these of its records, as compaction leaves it: at the same offsets, from the same producer."""
+    base, _, _, _, _, attributes, last_delta, first_ms, latest_ms, producer_id, epoch, sequence, _ = _HEAD.unpack_from(batch)
+    body = _records_of(base, left) if left else b""
+    tail = struct.pack(
+        ">hiqqqhii", attributes, last_delta, left[0].timestamp if left else first_ms, latest_ms, producer_id, epoch, sequence, len(left)
+    )
+    tail += body
+    return struct.pack(">qiib", base, len(tail) + 9, 0, 2) + struct.pack(">I", calc_crc32c(tail)) + tail
+
+
+def _records_of(base: int, left: list[Any]) -> bytes:
+    builder = DefaultRecordBatchBuilder(2, 0, False, -1, -1, -1, 1 << 30)
+    for record in left:
+        builder.append(record.offset - base, record.timestamp, record.key, record.value, record.headers)
+    return bytes(builder.build())[_HEAD.size :]
 
 
 def _varint(number: int) -> bytes:

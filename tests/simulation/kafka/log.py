@@ -46,7 +46,7 @@ class _Producer:
 
 
 class Log:
-    """A partition without replicas: what is appended is kept."""
+    """A partition without replicas: what is appended is kept, or compacted (compaction.py)."""
 
     def __init__(self) -> None:
         self.start = 0
@@ -55,7 +55,7 @@ class Log:
         self.open: dict[int, int] = {}
         """First offset of each transaction that is open here, by producer id."""
         self.changed = asyncio.Event()
-        self._aborted: list[Aborted] = []
+        self.aborted: list[Aborted] = []
         self._producers: dict[int, _Producer] = {}
 
     @property
@@ -82,7 +82,7 @@ class Log:
         base = self._store(batches.marker(self.end, producer_id, epoch, now_ms, commit=commit), 1)
         first = self.open.pop(producer_id, None)
         if first is not None and not commit:
-            self._aborted.append(Aborted(producer_id, first, base))
+            self.aborted.append(Aborted(producer_id, first, base))
 
     def read(self, offset: int, isolation: int, max_bytes: int) -> Answer:
         """From the batch that holds `offset` on; at least one batch, if there is one."""
@@ -104,11 +104,11 @@ class Log:
         return [one for one in self.stored if one.base < self.stable and self._counts(batches.head(one.data))]
 
     def _counts(self, head: batches.Head) -> bool:
-        gone = any(one.producer_id == head.producer_id and one.first <= head.base_offset < one.last for one in self._aborted)
+        gone = any(one.producer_id == head.producer_id and one.first <= head.base_offset < one.last for one in self.aborted)
         return not head.control and not (head.transactional and gone)
 
     def _aborted_among(self, first: int, last: int) -> list[tuple[int, int]]:
-        return [(gone.producer_id, gone.first) for gone in self._aborted if gone.last >= first and gone.first <= last]
+        return [(gone.producer_id, gone.first) for gone in self.aborted if gone.last >= first and gone.first <= last]
 
     def _store(self, batch: bytes, count: int) -> int:
         base = self.end
