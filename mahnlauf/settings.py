@@ -94,6 +94,24 @@ class Webhooks(Section):
     port: Port = 6068
 
 
+class SignOn(Section):
+    """The creditor's own identity provider, through which people log in (OpenID Connect): `[console.sign_on]`."""
+
+    issuer: Annotated[str, Field(pattern=r"^https?://")]
+    """As the provider names itself in its ID tokens."""
+    client_id: str
+    secret_file: Path | None = None
+    secret_variable: str | None = None
+    address: Annotated[str, Field(pattern=r"^https?://[^/]+$")]
+    """The console's own, as browsers reach it; the provider must know `<address>/login/provider/back`."""
+    roles: Annotated[dict[str, Annotated[str, Field(pattern=r"^(admin|work|read)(/[^/\s]+)?$")]], Field(min_length=1)]
+    """From a value of `roles_claim` to `role`, or `role/tenant` for one creditor alone."""
+    roles_claim: str = "groups"
+    name_claim: str = "preferred_username"
+    label: str = "OpenID Connect"
+    """What the link on the login page says."""
+
+
 class Console(Section):
     """The web pages for the creditor's people, and the views under them (`mahnlauf console`, `mahnlauf project`)."""
 
@@ -107,6 +125,7 @@ class Console(Section):
     """Whether names of debtors are in the views, to be shown and searched; they are erased with billing.debtors."""
     secure_cookies: bool = False
     """True behind a proxy that speaks HTTPS: then the session's cookie never travels in the clear."""
+    sign_on: SignOn | None = None
 
 
 class Account(Section):

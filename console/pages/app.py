@@ -27,12 +27,15 @@ from console.api import changes
 from console.api.app import make_api
 from console.pages import attention, exported, guard, listing, live, overview
 from console.pages.contract import Contract, contract, sealed_in
+from console.pages.entering import BACK, Entering
+from console.pages.entering import PATH as PROVIDER_PATH
 from console.pages.formats import formats_in
 from console.pages.settling import Settling
 from console.pages.texts import language_of, texts_in
 from console.people import People
 from console.people.directory import SESSION_MS, Refused, User
 from console.people.marks import COLOURS, NoFlag
+from console.people.sign_on import SignOn
 from console.views.rows import Acts
 
 log = logging.getLogger(__name__)
@@ -48,7 +51,7 @@ TEMPLATES: Final = Environment(
 @dataclass(frozen=True, slots=True)
 class Console:
     """What the pages need. `persons`: whether debtors' names are in the views and may be shown; `desk` None: nothing can be ordered;
-    `office` None: nothing can be settled."""
+    `office` None: nothing can be settled; `sign_on` None: people log in with passwords alone."""
 
     views: Engine
     people: People
@@ -56,6 +59,7 @@ class Console:
     office: Office | None = None
     persons: bool = False
     secure_cookies: bool = False
+    sign_on: SignOn | None = None
     zone: ZoneInfo = BERLIN
 
     @property
@@ -241,15 +245,12 @@ class Pages:
         except Refused as refused:
             status = 429 if refused.reason == "refused_often" else 403
             return self.drawn(request, "login.html", status_code=status, refused=refused.reason, name=name)
-        response = RedirectResponse("/cases", 303)
-        response.set_cookie(
-            self._console.cookie,
-            token,
-            max_age=SESSION_MS // 1000,
-            httponly=True,
-            samesite="strict",
-            secure=self._console.secure_cookies,
-        )
+        return self.let_in(RedirectResponse("/cases", 303), token)
+
+    def let_in(self, response: Response, token: str) -> Response:
+        """The answer with a session's cookie."""
+        secure = self._console.secure_cookies
+        response.set_cookie(self._console.cookie, token, max_age=SESSION_MS // 1000, httponly=True, samesite="strict", secure=secure)
         return response
 
     def log_out(self, request: Request, csrf: Annotated[str, Form()] = "") -> Response:
@@ -306,6 +307,7 @@ class Pages:
         language = language_of(request.headers.get("accept-language", ""))
         words = {"t": texts_in(language), "language": language, "user": user, "path": request.url.path, "pages": (*PAGES, *more)}
         words["place"] = getattr(request.state, "place", "")
+        words["provider"] = self._console.sign_on.label if self._console.sign_on else ""
         words |= formats_in(language, self._console.zone)
         text = TEMPLATES.get_template(template).render(**words, **values)
         return Response(text, status_code, media_type="text/html; charset=utf-8")
@@ -345,6 +347,10 @@ def make_app(console: Console) -> FastAPI:
         app.add_api_route("/policies/decide", settling.decide, methods=["POST"])
         app.add_api_route("/agencies", settling.agencies, methods=["GET"])
         app.add_api_route("/agencies", settling.change_account, methods=["POST"])
+    if console.sign_on is not None:
+        entering = Entering(pages, console.sign_on, console.people.directory, secure=console.secure_cookies)
+        app.add_api_route(PROVIDER_PATH, entering.begin, methods=["GET"])
+        app.add_api_route(BACK, entering.back, methods=["GET"])
     app.add_api_route("/live", pages.live, methods=["GET"])
     app.add_api_route("/flags", pages.flag, methods=["POST"])
     app.add_api_route("/attention", pages.attention, methods=["GET"])

@@ -21,6 +21,14 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "create": ("Create user", "Benutzer anlegen"),
     "skip": ("Skip to content", "Zum Inhalt springen"),
+    "log_in_with": ("Log in with", "Anmelden mit"),
+    "entered": ("You are logged in", "Sie sind angemeldet"),
+    "refused_provider": (
+        "You are known there, but have no role here. Ask your administrator.",
+        "Sie sind dort bekannt, haben hier aber keine Rolle. Fragen Sie Ihre Administratorin oder Ihren Administrator.",
+    ),
+    "refused_local": ("This name has a password here: log in with it.", "Dieser Name hat hier ein Passwort: melden Sie sich damit an."),
+    "provider_away": ("It does not answer now. Try again.", "Dort antwortet gerade niemand. Versuchen Sie es noch einmal."),
     "refused_login": ("Name or password is wrong.", "Name oder Passwort ist falsch."),
     "refused_often": ("Too many wrong passwords. Try again in 15 minutes.", "Zu viele falsche Passwörter. Versuchen Sie es in 15 Minuten."),
     "refused_link": (

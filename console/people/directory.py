@@ -10,7 +10,7 @@ from typing import Any, Final
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import Connection, Engine, Row, delete, func, insert, select
+from sqlalchemy import Connection, Engine, Row, delete, func, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from console.database import migrate, writing
@@ -26,6 +26,8 @@ FAILED_MAX: Final = 10
 PASSWORD_MIN, PASSWORD_MAX = 12, 1_000
 """Characters; the longest only bounds the work of hashing."""
 NAME_MAX: Final = 100
+VOUCHED_FOR: Final = "-"
+"""Stands for the password of users who come from the identity provider: no hash, so none fits."""
 
 
 class Refused(Exception):
@@ -116,6 +118,23 @@ class Directory:
             self._note_failure(who)
             raise Refused("refused_login")
         return self._session(user.id)
+
+    def admit(self, name: str, role: str, tenant: str) -> str:
+        """The token of a new session for somebody whom the identity provider vouches for, with the role that follows from it this time.
+        Raises Refused for a name that is too long, or of somebody who has a password here."""
+        if not 0 < len(name) <= NAME_MAX:
+            raise Refused("refused_name")
+        with self._engine.begin() as connection:
+            user = connection.execute(select(USERS).where(USERS.c.name == name)).first()
+            if user is not None and user.password != VOUCHED_FOR:
+                raise Refused("refused_local")
+            told = {"role": role, "tenant": tenant}
+            if user is None:
+                connection.execute(insert(USERS), {"name": name, "password": VOUCHED_FOR, **told})
+            else:
+                connection.execute(update(USERS).where(USERS.c.id == user.id).values(**told))
+            user_id = connection.execute(select(USERS.c.id).where(USERS.c.name == name)).scalar_one()
+        return self._session(user_id)
 
     def _user(self, name: str) -> Row[Any] | None:
         with self._engine.connect() as connection:
