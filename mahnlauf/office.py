@@ -1,5 +1,6 @@
 """What the console's admins settle, at a cluster: the same that `mahnlauf policy` and `mahnlauf accounts` do."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from typing import Any, Final
@@ -12,15 +13,17 @@ from connectors.billing.registry import UPSTREAMS
 from connectors.delivery import accounts as sealed
 from connectors.delivery.sealing import Keys, SealBroken
 from console.actions.desk import Unsent
-from console.actions.office import AccountTold, PolicyTold, Tried, Unfit
+from console.actions.office import AccountTold, Explained, PolicyTold, Tried, Unfit
 from mahnlauf import accounts
 from mahnlauf.configuration import apply_policy, policies_in_force, policy_key, withdraw_policy
+from mahnlauf.explain.told import explained
 from mahnlauf.failures import ClusterWrong, CommandFailed
 from mahnlauf.policy_advice import advise
 from mahnlauf.policy_file import policy_in
 from mahnlauf.policy_text import as_file, differences
 from mahnlauf.settings import Connector
 from schemas.accounts import AgencyAccount
+from schemas.ids import contract_key
 from streams.engine.cluster import Connection
 from streams.engine.errors import EngineError
 
@@ -35,7 +38,13 @@ class ClusterOffice:
         self._connection = connection
         self._keys = keys
         self._connector = connector
+        self._explaining = asyncio.Lock()
         self.agencies = sorted((*AGENCIES, *UPSTREAMS))
+
+    async def explained(self, tenant: str, contract: str) -> Explained:
+        """On a thread of its own, since much may have to be read; one after the other."""
+        async with _told(), self._explaining:
+            return await asyncio.to_thread(asyncio.run, explained(self._connection, contract_key(tenant, contract)))
 
     async def policies(self) -> list[PolicyTold]:
         async with _told():

@@ -1,6 +1,7 @@
 """What the console's admins settle: policies and agency accounts. The front door makes it; here is what the pages need of it."""
 
 from collections.abc import Sequence
+from datetime import date, datetime
 from typing import Any, NamedTuple, Protocol
 
 
@@ -41,12 +42,27 @@ class AccountTold(NamedTuple):
     trouble: str
 
 
+class Explained(NamedTuple):
+    """Why a contract stands where it stands on `day`: rules at work with their sections, what time alone will bring (in the contract's
+    zone), and what would come of what may come in."""
+
+    day: date
+    status: str
+    why: Sequence[tuple[int, str]]
+    coming: Sequence[tuple[datetime, str]]
+    what_if: Sequence[tuple[str, str]]
+    dead_letters: Sequence[str]
+
+
 class Office(Protocol):
     """Every call may take seconds, and raises Unsent where Kafka does not answer."""
 
     @property
     def agencies(self) -> Sequence[str]:
         """Agencies and upstreams that an account can be at."""
+
+    async def explained(self, tenant: str, contract: str) -> Explained:
+        """Raises Unfit where the contract is not known, or it takes too long to find out."""
 
     async def policies(self) -> list[PolicyTold]:
         """All in force, by tenant and name."""

@@ -29,6 +29,7 @@ from console.pages import attention, exported, guard, listing, live, overview
 from console.pages.contract import Contract, contract, sealed_in
 from console.pages.entering import BACK, Entering
 from console.pages.entering import PATH as PROVIDER_PATH
+from console.pages.explaining import Explaining
 from console.pages.formats import formats_in
 from console.pages.settling import Settling
 from console.pages.texts import language_of, texts_in
@@ -305,8 +306,15 @@ class Pages:
         """A page in the language of the browser."""
         more = (("/policies", "policies"), ("/agencies", "agencies")) if self._console.office is not None else ()
         language = language_of(request.headers.get("accept-language", ""))
-        words = {"t": texts_in(language), "language": language, "user": user, "path": request.url.path, "pages": (*PAGES, *more)}
+        words: dict[str, Any] = {
+            "t": texts_in(language),
+            "language": language,
+            "user": user,
+            "path": request.url.path,
+            "pages": (*PAGES, *more),
+        }
         words["place"] = getattr(request.state, "place", "")
+        words["explains"] = self._console.office is not None
         words["provider"] = self._console.sign_on.label if self._console.sign_on else ""
         words |= formats_in(language, self._console.zone)
         text = TEMPLATES.get_template(template).render(**words, **values)
@@ -346,6 +354,7 @@ def make_app(console: Console) -> FastAPI:
         app.add_api_route("/policies", settling.try_policy, methods=["POST"])
         app.add_api_route("/policies/decide", settling.decide, methods=["POST"])
         app.add_api_route("/agencies", settling.agencies, methods=["GET"])
+        app.add_api_route("/why/{tenant}/{name:path}", Explaining(pages, console.office).why, methods=["GET"])
         app.add_api_route("/agencies", settling.change_account, methods=["POST"])
     if console.sign_on is not None:
         entering = Entering(pages, console.sign_on, console.people.directory, secure=console.secure_cookies)

@@ -21,6 +21,11 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     ),
     "create": ("Create user", "Benutzer anlegen"),
     "skip": ("Skip to content", "Zum Inhalt springen"),
+    "why_here": ("Why does it stand here?", "Warum steht er hier?"),
+    "rules_at_work": ("Rules at work", "Was dafür gilt"),
+    "comes_next": ("What comes next, if nothing else comes in", "Was kommt, wenn sonst nichts kommt"),
+    "would_change": ("What would change it, today", "Was es heute ändern würde"),
+    "nothing_by_time": ("Nothing", "Nichts"),
     "log_in_with": ("Log in with", "Anmelden mit"),
     "entered": ("You are logged in", "Sie sind angemeldet"),
     "refused_provider": (

@@ -50,9 +50,9 @@ class Town:
         page.on("request", self._asked)
         if name is not None:
             await page.goto(f"{self.url}/login")
-            await page.get_by_label("Name").fill(name)
-            await page.get_by_label("Password").fill(PASSWORD)
-            await page.get_by_role("button", name="Log in").click()
+            await page.locator("input[name=name]").fill(name)  # whatever the language
+            await page.locator("input[name=password]").fill(PASSWORD)
+            await page.locator("form.door button").click()
             await page.wait_for_url("**/cases")
         return page
 

@@ -12,7 +12,7 @@ from console.pages.listing import PAGE_ROWS
 from tests.browser.kit import PHONE, WIDE, Town
 from tests.console.test_pages import PASSWORD, add
 
-PAGES = ("/cases", "/cases/acme/C-1004", "/cases/acme/C-1002", "/attention", "/overview", "/policies", "/agencies")
+PAGES = ("/cases", "/cases/acme/C-1004", "/cases/acme/C-1002", "/why/acme/C-1002", "/attention", "/overview", "/policies", "/agencies")
 
 
 async def contracts(page: Page) -> list[str]:
@@ -210,7 +210,7 @@ async def test_who_may_only_read_sees_nothing_to_press(town: Town) -> None:
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize(("size", "locale"), [(WIDE, "en-GB"), (PHONE, "en-GB")])
+@pytest.mark.parametrize(("size", "locale"), [(WIDE, "en-GB"), (PHONE, "de-DE")])
 async def test_every_page_is_accessible_and_fits(town: Town, scheme: Any, size: Any, locale: str) -> None:
     page = await town.person(color_scheme=scheme, locale=locale)
     await page.set_viewport_size(size)
@@ -224,6 +224,16 @@ async def test_every_page_is_accessible_and_fits(town: Town, scheme: Any, size: 
         violations = (await Axe().run(page)).response["violations"]
         found += [f"{path}: {one['id']}: {one['nodes'][0]['html'][:150]}" for one in violations if one["impact"] in ("serious", "critical")]
     assert found == []
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "de-DE"])
+async def test_the_doors_are_accessible(town: Town, locale: str) -> None:
+    page = await town.person(None, locale=locale)
+    await page.set_viewport_size(PHONE)
+    for path in ("/login", f"/welcome/{town.house.directory.invite('work')}", "/welcome/none"):
+        await page.goto(town.url + path)
+        violations = (await Axe().run(page)).response["violations"]
+        assert [one["id"] for one in violations if one["impact"] in ("serious", "critical")] == [], path
 
 
 async def test_german_is_spoken_to_who_asks_for_it(town: Town) -> None:

@@ -182,6 +182,13 @@ async def test_what_the_agency_rejects_goes_to_a_person_who_hands_it_over_again(
     await says("Passed")
 
 
+async def test_somebody_at_the_telephone_is_told_why_a_contract_stands_where_it_stands(street: Street, page: Page) -> None:
+    await _contract(page, street, "TRANSIT")
+    await page.get_by_role("link", name="Why does it stand here?").click()
+    await expect(page.get_by_role("heading", name="What comes next")).to_be_visible()
+    await expect(page.locator("main")).to_contain_text("payment")
+
+
 # --- DreamRobot and atriga
 
 

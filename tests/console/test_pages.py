@@ -7,7 +7,7 @@ import html
 import io
 import re
 from collections.abc import Iterator, Sequence
-from datetime import UTC, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 import pytest
@@ -16,7 +16,7 @@ from sqlalchemy import Engine, insert
 from starlette.testclient import TestClient
 
 from console.actions.desk import NotSealed, Sent, Unsent
-from console.actions.office import AccountTold, PolicyTold, Tried, Unfit
+from console.actions.office import AccountTold, Explained, PolicyTold, Tried, Unfit
 from console.database import opened, writing
 from console.pages.app import COOKIE, Console, make_app
 from console.pages.guard import FORM_MAX_BYTES
@@ -97,6 +97,13 @@ class StandInOffice:
     def _there(self) -> None:
         if self.away:
             raise Unsent("nobody there")
+
+    async def explained(self, tenant: str, contract: str) -> Explained:
+        self._there()
+        if contract == "C-404":
+            raise Unfit(f"{tenant}/{contract}: not known")
+        due = datetime(2026, 2, 1, 8, tzinfo=UTC)
+        return Explained(date(2026, 1, 21), "Reminded", [(4, SCRIPT)], [(due, "the step 2")], [("a payment", "Clear")], ["unknown"])
 
     async def policies(self) -> list[PolicyTold]:
         self._there()

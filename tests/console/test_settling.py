@@ -111,3 +111,18 @@ def test_a_form_from_elsewhere_settles_nothing(house: House) -> None:
     for path, form in (("/policies", {"tenant": "acme", "text": POLICY, "propose": "1"}), ("/agencies", {"do": "add"})):
         assert anna.post(path, data=form | {"csrf": "x"}).status_code == 403
         assert anna.post(path, data=form, headers={"sec-fetch-site": "cross-site"}).status_code == 403
+
+
+def test_why_a_contract_stands_where_it_stands_is_told_to_who_may_see_it(house: House) -> None:
+    rita = house.browser("rita")
+    assert 'href="/why/acme/C-1"' in rita.get("/cases/acme/C-1").text
+    text = rita.get("/why/acme/C-1").text
+    for words in ("[4]", "the step 2", "a payment", "unknown"):
+        assert words in text
+    assert SCRIPT not in text
+    assert house.browser("otto").get("/why/acme/C-1").status_code == 404
+    assert house.browser().get("/why/acme/C-1").headers["location"] == "/login"
+    missing = rita.get("/why/acme/C-404")
+    assert (missing.status_code, "not known" in missing.text) == (404, True)
+    house.office.away = True
+    assert rita.get("/why/acme/C-1").status_code == 503
