@@ -20,6 +20,7 @@ from aiokafka.structs import TopicPartition
 from schemas import codec, topics
 from schemas.debtors import DebtorDescribedData
 from streams.engine.cluster import Connection
+from streams.engine.errors import Unreachable
 
 log = logging.getLogger(__name__)
 
@@ -72,13 +73,18 @@ class Debtors:
         return len(self._known)
 
     async def start(self) -> None:
-        await self._asker.start()
-        await self._consumer.start()
+        """Raises Unreachable."""
+        try:
+            await self._asker.start()
+            await self._consumer.start()
+        except kafka_errors.KafkaError as error:
+            await self.stop()
+            raise Unreachable(f"no broker answers: {error}. Is Kafka running, and is this its address?") from error
         self._consumer.assign(self._partitions)
 
     async def stop(self) -> None:
         await self._stop_reader()
-        await self._asker.stop()
+        await _stopped(self._asker)
 
     async def run(self) -> None:
         """Follow the topic."""
@@ -136,8 +142,7 @@ class Debtors:
         return AIOKafkaConsumer(**self._options, auto_offset_reset="earliest")
 
     async def _stop_reader(self) -> None:
-        with contextlib.suppress(kafka_errors.KafkaError):
-            await self._consumer.stop()
+        await _stopped(self._consumer)
         await self._consumer._client.close()  # where the reader's task has failed, `stop` raises and leaves this undone
 
     async def _begin_anew(self) -> None:
@@ -175,3 +180,14 @@ class Debtors:
             self._known.pop(key, None)
         else:
             self._known[key] = (value, headers)
+
+
+async def _stopped(consumer: AIOKafkaConsumer) -> None:
+    """What its own tasks failed with says nothing any more, nor that it cancelled one: aiokafka may raise that as if it were us."""
+    try:
+        with contextlib.suppress(kafka_errors.KafkaError):
+            await consumer.stop()
+    except asyncio.CancelledError:
+        task = asyncio.current_task()
+        if task is None or task.cancelling():
+            raise

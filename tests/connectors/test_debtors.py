@@ -10,6 +10,7 @@ from connectors.delivery import debtors
 from connectors.delivery.debtors import Debtors
 from schemas.ids import contract_key
 from streams.engine.cluster import Connection
+from streams.engine.errors import Unreachable
 from tests.connectors.kit import PARTITIONS, Tenant
 from tests.engine.kit import eventually
 
@@ -33,6 +34,12 @@ async def test_a_reader_whose_task_has_ended_is_made_anew(tenant: Tenant, monkey
     finally:
         following.cancel()
         await store.stop()
+
+
+async def test_no_broker_at_the_start_is_told_as_such() -> None:
+    """Whoever keeps the connector running starts it again; it was a traceback of aiokafka's."""
+    with pytest.raises(Unreachable, match="no broker answers"):
+        await Debtors(Connection("127.0.0.1:1"), "test", PARTITIONS).start()
 
 
 def _failing(ended: list[str]) -> Callable[..., Any]:

@@ -2,6 +2,7 @@
 
 import asyncio
 import json
+import random
 from datetime import datetime
 from typing import Any
 
@@ -17,25 +18,38 @@ _EVENTS = 75
 _FEWEST_EVENTS = 12
 _FLOW_S = (0.0, 0.0, 0.01, 0.2)
 """Between two records, on the average; drawn for each world."""
+_NOT_DESCRIBED = 0.1
 _KNOWN_WITHIN_S = 600.0
 _POISON = json.dumps({"specversion": "1.0", "id": "poison", "type": "payment.received", "time": "2024-01-01T00:00:00Z"}).encode()
 """No source, no data: a dead letter."""
 
 
-def told(seed: int, lives: int, *, alike: bool) -> list[Line]:
-    """The lines of some lives in order of time; a life keeps its own order. Ticks of one life are everybody's.
+def told(seed: int, lives: int, *, alike: bool, life: type[Life] = Life) -> list[Line]:
+    """The lines of some lives of a kind in order of time; a life keeps its own order. Ticks of one life are everybody's.
 
     Lives that are `alike` have something due at the same ticks.
     """
     merged: list[tuple[float, int, int, Line]] = []
     for number in range(lives):
         latest = 0.0
-        for index, line in enumerate(Life(seed * 10 + (0 if alike else number), max(_EVENTS // lives, _FEWEST_EVENTS)).lines):
+        for index, line in enumerate(life(seed * 10 + (0 if alike else number), max(_EVENTS // lives, _FEWEST_EVENTS)).lines):
             latest = max(latest, _time(line))
             if alike and number and line["topic"] == topics.TIMERS and line["value"]["type"] == "clock.ticked":
                 continue
             merged.append((latest, number, index, _of_tenant(line, f"acme{number}")))
     return [line for *_, line in sorted(merged, key=lambda one: one[:3])]
+
+
+def described(chance: random.Random, lives: int) -> list[Line]:
+    """Who the debtors of some lives are; one in ten is described to nobody."""
+    where = {"street": "Hauptstr. 1", "postal_code": "60311", "city": "Frankfurt", "country": "DE"}
+    data = {"kind": "consumer", "first_name": "Erika", "last_name": "Muster", "addresses": [where]}
+    envelope = {"specversion": "1.0", "source": "/billing", "type": "debtor.described", "time": "2020-01-01T00:00:00Z", "subject": "C-1"}
+    return [
+        {"topic": topics.DEBTORS, "key": f"acme{n}/C-1", "value": {**envelope, "id": f"d-{n}", "tenant": f"acme{n}", "data": data}}
+        for n in range(lives)
+        if chance.random() > _NOT_DESCRIBED
+    ]
 
 
 async def publish(world: World, lines: list[Line]) -> None:

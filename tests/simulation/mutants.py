@@ -10,19 +10,10 @@ from typing import Any, TypeAlias
 
 from streams.engine import applying, changelog, fetch, intake, merge, progress, states, store, ticking, transaction
 from streams.processor import EscalationProcessor
+from tests.simulation import connector_mutants
+from tests.simulation.connector_mutants import changed
 
 Mutant: TypeAlias = Callable[[], AbstractContextManager[None]]
-
-
-@contextmanager
-def changed(owner: Any, name: str, value: Any) -> Iterator[None]:
-    """`owner.name` is another as long as this lasts."""
-    kept = getattr(owner, name)
-    setattr(owner, name, value)
-    try:
-        yield
-    finally:
-        setattr(owner, name, kept)
 
 
 def _commit_before_send() -> AbstractContextManager[None]:
@@ -184,7 +175,8 @@ def _dedupe_lost() -> AbstractContextManager[None]:
 
 MUTANTS: dict[str, Mutant] = {
     name.lstrip("_").replace("_", "-"): made
-    for name, made in list(globals().items())
+    for module in (globals(), vars(connector_mutants))
+    for name, made in list(module.items())
     if name.startswith("_") and not name.startswith("__") and callable(made)
 }
-"""By name, in the order above."""
+"""By name: the workers' first, in the order above, then the connector's."""

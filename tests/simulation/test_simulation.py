@@ -18,7 +18,11 @@ BLOCK = 50
 _SEEDS_A_MUTANT = 60
 _FIRST_SEED = {"rest-of-a-tick-lost": 20, "store-trusted": 55}
 """Where it is rarely met: a seed before the one that shows it."""
-NAMED_SEEDS = {"a worker with a local store is started again before there was anything to apply": 21}
+NAMED_SEEDS = {
+    "a worker with a local store is started again before there was anything to apply": 21,
+    "a connector begins while no broker is there": 12,
+    "a connector ends at its beginning, amid a fetch": 13,
+}
 """Seeds that have found something in the product."""
 
 

@@ -58,12 +58,14 @@ class Worker:
         self._instance = self.name if static else None
 
     def start(self) -> None:
-        self.process = Process(self.name)
+        self.process, self._engine = Process(self.name), None
         self._world.loop.start_process(self.process, self._run)
 
     async def stop(self) -> None:
         """In order: it gives up what it has, and leaves."""
-        if self.process is not None and self._engine is not None:
+        if self._engine is None:  # it has not begun yet
+            self.kill()
+        elif self.process is not None:
             process, self.process = self.process, None
             process.context.run(self._engine.stop)
             await self._ended_event.wait()
