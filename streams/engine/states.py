@@ -33,7 +33,7 @@ UNKNOWN: Entry[Any] = Entry(None, NEVER)
 
 
 class Changes(NamedTuple):
-    """What a transaction changes: `records` for the changelog; `stored` for the store, the same and moves of due times alone."""
+    """What a transaction changes: `records` for the changelog; `stored` for the store, the same and due times that moved later alone."""
 
     records: dict[bytes, bytes | None]
     stored: dict[bytes, bytes | None]
@@ -104,7 +104,9 @@ class States(Generic[State]):
             if due_ms != before_ms:
                 moves[key] = before_ms, due_ms
                 if key not in records:
-                    moved_alone[key] = with_due(self._store.get(key) or b"", due_ms)
+                    framed = with_due(self._store.get(key) or b"", due_ms)
+                    # Whoever recovers an earlier due time only looks once too often; with a later one a step would come too late.
+                    (records if due_ms < before_ms else moved_alone)[key] = framed
         return Changes(records, {**records, **moved_alone} if moved_alone else records, moves)
 
     def settle(self, changes: Changes, position: int) -> None:

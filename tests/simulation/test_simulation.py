@@ -22,6 +22,7 @@ NAMED_SEEDS = {
     "a worker with a local store is started again before there was anything to apply": 21,
     "a connector begins while no broker is there": 12,
     "a connector ends at its beginning, amid a fetch": 13,
+    "a policy lets a step come earlier, and the worker is replaced before it is due": 2040,
 }
 """Seeds that have found something in the product."""
 
