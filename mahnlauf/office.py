@@ -13,8 +13,8 @@ from connectors.billing.registry import UPSTREAMS
 from connectors.delivery import accounts as sealed
 from connectors.delivery.sealing import Keys, SealBroken
 from console.actions.desk import Unsent
-from console.actions.office import AccountTold, Explained, PolicyTold, Tried, Unfit
-from mahnlauf import accounts
+from console.actions.office import AccountTold, DeadLetter, Explained, LetterPlace, PolicyTold, Tried, Unfit
+from mahnlauf import accounts, dead_letters
 from mahnlauf.configuration import apply_policy, policies_in_force, policy_key, withdraw_policy
 from mahnlauf.explain.told import explained
 from mahnlauf.failures import ClusterWrong, CommandFailed
@@ -45,6 +45,14 @@ class ClusterOffice:
         """On a thread of its own, since much may have to be read; one after the other."""
         async with _told(), self._explaining:
             return await asyncio.to_thread(asyncio.run, explained(self._connection, contract_key(tenant, contract)))
+
+    async def dead_letters(self) -> list[DeadLetter]:
+        async with _told():
+            return await dead_letters.newest(self._connection)
+
+    async def put_back(self, place: LetterPlace, text: str | None) -> None:
+        async with _told():
+            await dead_letters.put_back(self._connection, place, text)
 
     async def policies(self) -> list[PolicyTold]:
         async with _told():

@@ -54,6 +54,29 @@ class Explained(NamedTuple):
     dead_letters: Sequence[str]
 
 
+class LetterPlace(NamedTuple):
+    """Where a dead letter stands on Kafka."""
+
+    topic: str
+    partition: int
+    offset: int
+
+
+class DeadLetter(NamedTuple):
+    """A record that could not be read or applied. `origin`: the topic it came from, `offset` where it stood there; `tenant` empty where its
+    key names none; `text`: the record, as far as it is text."""
+
+    place: LetterPlace
+    origin: str
+    offset: str
+    at: datetime
+    tenant: str
+    contract: str
+    reason: str
+    detail: str
+    text: str
+
+
 class Office(Protocol):
     """Every call may take seconds, and raises Unsent where Kafka does not answer."""
 
@@ -63,6 +86,12 @@ class Office(Protocol):
 
     async def explained(self, tenant: str, contract: str) -> Explained:
         """Raises Unfit where the contract is not known, or it takes too long to find out."""
+
+    async def dead_letters(self) -> list[DeadLetter]:
+        """The newest, the last that came first."""
+
+    async def put_back(self, place: LetterPlace, text: str | None) -> None:
+        """Publish a dead letter's record, or `text` in its place, where it came from. Raises Unfit where there is none."""
 
     async def policies(self) -> list[PolicyTold]:
         """All in force, by tenant and name."""

@@ -31,6 +31,7 @@ from console.pages.entering import BACK, Entering
 from console.pages.entering import PATH as PROVIDER_PATH
 from console.pages.explaining import Explaining
 from console.pages.formats import formats_in
+from console.pages.letters import DeadLetters
 from console.pages.settling import Settling
 from console.pages.texts import language_of, texts_in
 from console.people import People
@@ -354,6 +355,9 @@ def make_app(console: Console) -> FastAPI:
         app.add_api_route("/policies", settling.try_policy, methods=["POST"])
         app.add_api_route("/policies/decide", settling.decide, methods=["POST"])
         app.add_api_route("/agencies", settling.agencies, methods=["GET"])
+        letters = DeadLetters(pages, console.office, console.people.letters, persons=console.persons)
+        app.add_api_route("/letters", letters.show, methods=["GET"])
+        app.add_api_route("/letters", letters.settle, methods=["POST"])
         app.add_api_route("/why/{tenant}/{name:path}", Explaining(pages, console.office).why, methods=["GET"])
         app.add_api_route("/agencies", settling.change_account, methods=["POST"])
     if console.sign_on is not None:

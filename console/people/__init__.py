@@ -7,6 +7,7 @@ from argon2 import PasswordHasher
 from sqlalchemy import Engine
 
 from console.people.directory import Directory, wall_ms
+from console.people.letters import Letters
 from console.people.marks import Marks
 from console.people.orders import OrderLog
 from console.people.proposals import Proposals
@@ -21,10 +22,12 @@ class People(NamedTuple):
     tokens: Tokens
     marks: Marks
     proposals: Proposals
+    letters: Letters
 
     @classmethod
     def of(cls, engine: Engine, now_ms: Callable[[], int] = wall_ms, hasher: PasswordHasher | None = None) -> Self:
         """For a database, which is brought to the newest schema."""
         directory = Directory(engine, now_ms, hasher)
         directory.migrate()
-        return cls(directory, OrderLog(engine, now_ms), Tokens(engine, now_ms), Marks(engine, now_ms), Proposals(engine, now_ms))
+        kept = (OrderLog(engine, now_ms), Tokens(engine, now_ms), Marks(engine, now_ms), Proposals(engine, now_ms), Letters(engine, now_ms))
+        return cls(directory, *kept)

@@ -109,3 +109,16 @@ PROPOSALS: Final = Table(
     Column("outcome", String(10), nullable=False),
 )
 """Policies that somebody wants to count; `decided_by` empty while they wait."""
+
+LETTERS: Final = Table(
+    "letters",
+    METADATA,
+    Column("topic", String(256), primary_key=True),
+    Column("partition", Integer, primary_key=True, autoincrement=False),
+    Column("offset", BigInteger, primary_key=True, autoincrement=False),
+    Column("outcome", String(10), nullable=False),
+    Column("by", String(100), nullable=False),
+    Column("at_ms", BigInteger, nullable=False),
+    Column("note", Text, nullable=False),
+)
+"""Dead letters that were put back or set aside, by where they stand on Kafka."""

@@ -10,6 +10,7 @@ from sqlalchemy import insert, select, update
 from console.database import writing
 from console.views.tables import CASES, HISTORY, POSITIONS
 from schemas import topics
+from tests.console.test_letters import letter
 from tests.console.test_pages import PASSWORD, House, add
 
 WIDE: Final[ViewportSize] = {"width": 1440, "height": 900}
@@ -37,6 +38,7 @@ class Town:
         agency = {"agency": "atriga", "case_id": "AT-7", "handover_id": "h-1", "next_step": None, "next_step_kind": None, "acts": 2}
         add(views, "acme", "C-1004", status="Accepted", changed_at="2026-01-21T09:00:00Z", **agency)
         add(views, "acme", "C-1005", status="DebtCollection", changed_at="2026-01-18T09:00:00Z", **agency | {"agency": "debitura"})
+        house.office.letters = [letter()]
         house.office.texts["acme", "standard"] = ["policy: standard\ntime_zone: Europe/Berlin\nsteps: []\n"]
         house.proposals.add("acme", "standard", "policy: standard\ntime_zone: Europe/Berlin\nsteps: []\nrefresh_at: '07:00'\n", "bert")
 

@@ -12,7 +12,17 @@ from console.pages.listing import PAGE_ROWS
 from tests.browser.kit import PHONE, WIDE, Town
 from tests.console.test_pages import PASSWORD, add
 
-PAGES = ("/cases", "/cases/acme/C-1004", "/cases/acme/C-1002", "/why/acme/C-1002", "/attention", "/overview", "/policies", "/agencies")
+PAGES = (
+    "/cases",
+    "/cases/acme/C-1004",
+    "/cases/acme/C-1002",
+    "/why/acme/C-1002",
+    "/attention",
+    "/letters",
+    "/overview",
+    "/policies",
+    "/agencies",
+)
 
 
 async def contracts(page: Page) -> list[str]:
@@ -198,6 +208,19 @@ async def test_by_keyboard_one_skips_to_the_content_and_opens_a_case(town: Town)
             break
     await page.keyboard.press("Enter")
     await expect(page.get_by_role("heading", name="C-1002")).to_be_visible()
+
+
+async def test_a_record_that_could_not_be_applied_is_mended_and_put_back(town: Town) -> None:
+    page = await town.person()
+    await page.goto(f"{town.url}/attention")
+    await page.get_by_role("link", name="Records that could not be applied").click()
+    await expect(page.get_by_text("data.amount: missing")).to_be_visible()
+    await page.get_by_label("Record").fill('{"type": "payment.received", "data": {"amount": 5}}')
+    await page.get_by_label("Note").fill("amount asked for")
+    await page.get_by_role("button", name="Put back").click()
+    await expect(page.get_by_text("Mended and put back")).to_be_visible()
+    [(_, text)] = town.house.office.sent_back
+    assert text == '{"type": "payment.received", "data": {"amount": 5}}'
 
 
 async def test_who_may_only_read_sees_nothing_to_press(town: Town) -> None:

@@ -12,7 +12,11 @@ from console.actions.desk import Unsent
 from console.actions.office import Unfit
 from mahnlauf.office import ClusterOffice
 from mahnlauf.settings import Connector
+from schemas import topics
 from streams.engine.cluster import Connection
+from streams.engine.protocol import Output
+from streams.engine.transaction import TransactionalWriter
+from tests.engine.kit import read_all
 from tests.front_door.calling import Run
 
 FIRST = "policy: standard\ntime_zone: Europe/Berlin\nsteps:\n  - {kind: remind, day: 5, level: 1}\n"
@@ -62,3 +66,27 @@ async def test_policies_and_accounts_are_settled_as_the_command_line_tells_them(
 async def test_a_cluster_that_is_not_there_is_unsent(tmp_path: Path) -> None:
     with pytest.raises(Unsent):
         await ClusterOffice(Connection("127.0.0.1:9"), Keys(), Connector()).policies()
+
+
+async def test_a_dead_letter_goes_back_where_it_came_from_as_it_was_or_mended(own_kafka: str) -> None:
+    connection, letters = Connection(own_kafka), topics.dead_letters(topics.PAYMENTS)
+    headers = (("content-type", b"application/json"), ("__mahnlauf.errors.topic", b"billing.payments"), ("__mahnlauf.errors.offset", b"41"))
+    told = (("__mahnlauf.errors.exception.class.name", b"invalid"), ("__mahnlauf.errors.exception.message", b"amount is missing"))
+    writer = TransactionalWriter(connection, "a-worker", client_id="a-worker")
+    await writer.start()
+    await writer.commit([Output(letters, b"acme/C-9", b"{\xff", 1_700_000_000_000, (*headers, *told), 1)])
+    await writer.stop()
+
+    office = ClusterOffice(connection, Keys([Key.new()]), Connector())
+    [found] = await office.dead_letters()
+    assert (found.tenant, found.contract, found.origin, found.offset) == ("acme", "C-9", "billing.payments", "41")
+    assert (found.reason, found.detail) == ("invalid", "amount is missing")
+    await office.put_back(found.place, None)
+    await office.put_back(found.place, "{}")
+    for place in (found.place._replace(offset=99), found.place._replace(partition=7), found.place._replace(topic=topics.PAYMENTS)):
+        with pytest.raises(Unfit, match="no dead letter"):
+            await office.put_back(place, None)
+    back = [record for record in await read_all(own_kafka, topics.PAYMENTS) if record.key == b"acme/C-9"]
+    assert [record.value for record in back] == [b"{\xff", b"{}"]
+    assert {(record.partition, record.timestamp_ms) for record in back} == {(1, 1_700_000_000_000)}
+    assert [tuple(record.headers) for record in back] == [(("content-type", b"application/json"),)] * 2

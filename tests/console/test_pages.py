@@ -16,7 +16,7 @@ from sqlalchemy import Engine, insert
 from starlette.testclient import TestClient
 
 from console.actions.desk import NotSealed, Sent, Unsent
-from console.actions.office import AccountTold, Explained, PolicyTold, Tried, Unfit
+from console.actions.office import AccountTold, DeadLetter, Explained, LetterPlace, PolicyTold, Tried, Unfit
 from console.database import opened, writing
 from console.pages.app import COOKIE, Console, make_app
 from console.pages.guard import FORM_MAX_BYTES
@@ -92,6 +92,8 @@ class StandInOffice:
         self.texts: dict[tuple[str, str], list[str]] = {}
         self.known: dict[tuple[str, str], AccountTold] = {}
         self.secrets: list[str] = []
+        self.letters: list[DeadLetter] = []
+        self.sent_back: list[tuple[LetterPlace, str | None]] = []
         self.away = False
 
     def _there(self) -> None:
@@ -104,6 +106,14 @@ class StandInOffice:
             raise Unfit(f"{tenant}/{contract}: not known")
         due = datetime(2026, 2, 1, 8, tzinfo=UTC)
         return Explained(date(2026, 1, 21), "Reminded", [(4, SCRIPT)], [(due, "the step 2")], [("a payment", "Clear")], ["unknown"])
+
+    async def dead_letters(self) -> list[DeadLetter]:
+        self._there()
+        return self.letters
+
+    async def put_back(self, place: LetterPlace, text: str | None) -> None:
+        self._there()
+        self.sent_back.append((place, text))
 
     async def policies(self) -> list[PolicyTold]:
         self._there()
@@ -156,7 +166,7 @@ class House:
         self.views, _ = store(sql)
         self.clock = Clock()
         self.people = People.of(opened(sql("people")), self.clock, CHEAP)
-        self.directory, self.orders, self.tokens, self.marks, self.proposals = self.people
+        self.directory, self.orders, self.tokens, self.marks, self.proposals, self.letters = self.people
         self.desk, self.office = StandInDesk(), StandInOffice()
         self.app = make_app(Console(self.views, self.people, self.desk, self.office, persons=True))
 
