@@ -11,7 +11,7 @@ from starlette.exceptions import HTTPException
 from console.actions.desk import Unsent
 from console.actions.office import DeadLetter, LetterPlace, Office, Unfit
 from console.actions.ordering import MAY_ORDER
-from console.pages.settling import Drawing
+from console.pages.settling import MAY_SETTLE, Drawing
 from console.people.directory import User
 from console.people.letters import Letters
 
@@ -47,7 +47,7 @@ class DeadLetters:
             raise HTTPException(403)
         try:
             letter = await self._meant(user, form)
-            outcome = await self._settled(letter, form)
+            outcome = await self._settled(letter, form, may_mend=user.role in MAY_SETTLE)
         except Unfit as error:
             return await self._drawn(request, user, status_code=400, wrong=str(error))
         except Unsent as error:
@@ -56,12 +56,15 @@ class DeadLetters:
         await run_in_threadpool(self._letters.settle, letter.place, outcome, user.name, form.get("note", "").strip()[:NOTE_MAX])
         return RedirectResponse("/letters", 303)
 
-    async def _settled(self, letter: DeadLetter, form: dict[str, str]) -> str:
-        """Put back before it is noted: what is put back twice is dropped as known, what is noted and never put back is lost."""
+    async def _settled(self, letter: DeadLetter, form: dict[str, str], *, may_mend: bool) -> str:
+        """Put back before it is noted: what is put back twice is dropped as known, what is noted and never put back is lost. Who mends a
+        record says what was invoiced or paid, so that is an admin's."""
         if "aside" in form:
             return "set_aside"
         text = form.get("text", "")
         mended = None if not self._shows(letter) or _lines(text) == _lines(letter.text) else text
+        if mended is not None and not may_mend:
+            raise HTTPException(403)
         await self._office.put_back(letter.place, mended)
         return "put_back" if mended is None else "mended"
 
@@ -96,6 +99,7 @@ class DeadLetters:
             "settled": [(letter, settled[letter.place]) for letter in letters if letter.place in settled][:SHOWN_MAX],
             "wrong": wrong,
             "may": user.role in MAY_ORDER,
+            "may_mend": user.role in MAY_SETTLE,
             "note_max": NOTE_MAX,
         }
         return await run_in_threadpool(self._pages.drawn, request, "letters.html", user, status_code=status_code, **values)

@@ -64,8 +64,11 @@ def test_as_it_is_it_goes_back_byte_for_byte_and_once(house: House) -> None:
     assert "by wilma · billing was down" in page
 
 
-def test_mended_it_goes_back_as_it_was_mended(house: House) -> None:
-    assert sent(house.browser("wilma"), text=TEXT.replace("{}", '{"amount": 5}')).status_code == 303
+def test_mended_by_an_admin_it_goes_back_as_it_was_mended(house: House) -> None:
+    assert sent(house.browser("wilma"), text=TEXT.replace("{}", '{"amount": 5}')).status_code == 403
+    assert "readonly" in house.browser("wilma").get("/letters").text
+    assert house.office.sent_back == []
+    assert sent(house.browser("anna"), text=TEXT.replace("{}", '{"amount": 5}')).status_code == 303
     assert house.office.sent_back == [(PLACE, TEXT.replace("{}", '{"amount": 5}'))]
     assert "Mended and put back" in house.browser("rita").get("/letters").text
 
