@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Any
 
-from connectors.delivery import book, ledger, partition, sender
+from connectors.delivery import book, partition, sender
 from connectors.delivery.agency import Submission
 from connectors.delivery.errors import ResultUnknown
 from streams.engine.transaction import TransactionalWriter
@@ -77,23 +77,3 @@ def _replies_after_positions() -> AbstractContextManager[None]:
         return await commit(self, outputs, positions or {}, **more)
 
     return changed(TransactionalWriter, "commit", in_two)
-
-
-def _parked_forgotten() -> AbstractContextManager[None]:
-    """What can't go now is dropped."""
-
-    def dropped(handover: Any, waiting: Any, offset: int | None, *, maybe_sent: bool) -> Any:
-        return ledger.finished(handover, waiting.id, offset)
-
-    return changed(ledger, "parked", dropped)
-
-
-def _cursor_ahead() -> AbstractContextManager[None]:
-    """The feed's cursor is read one change too far."""
-    load = book.Contents.load
-
-    def one_further(self: Any, records: Any) -> None:
-        load(self, records)
-        self.cursors.update({account: str(int(cursor) + 1) for account, cursor in self.cursors.items()})
-
-    return changed(book.Contents, "load", one_further)

@@ -16,7 +16,16 @@ SEEDS = 20
 SOAK_SEEDS = 2_000
 BLOCK = 50
 _SEEDS_A_MUTANT = 60
-_FIRST_SEED = {"rest-of-a-tick-lost": 20, "store-trusted": 55}
+_FIRST_SEED = {
+    "rest-of-a-tick-lost": 20,
+    "store-trusted": 55,
+    "sent-before-its-intent": 12,
+    "unknown-not-asked": 22,
+    "intent-not-asked": 20,
+    "ledger-lost": 12,
+    "other-key-each-time": 12,
+    "replies-after-positions": 12,
+}
 """Where it is rarely met: a seed before the one that shows it."""
 NAMED_SEEDS = {
     "a worker with a local store is started again before there was anything to apply": 21,
