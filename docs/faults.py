@@ -92,7 +92,7 @@ FAULTS: Final = (
     Fault(
         "a crash between any two effects",
         "each effect once, under the same id",
-        (_SEEDS, "simulation/test_simulation.a_bug_put_in_is_found"),
+        (_SEEDS, "simulation/test_mutants.a_bug_put_in_is_found"),
     ),
     Fault(
         "kill -9 of workers amid a batch",
