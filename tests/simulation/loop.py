@@ -190,6 +190,8 @@ class VirtualLoop(asyncio.SelectorEventLoop):
         self.chance = chance
         self.wall_s = wall_s
         self._servers: dict[int, tuple[Served, Process]] = {}
+        self._started: list[Process] = []
+        """As long as the loop lives: a killed process that is collected before would have its coroutines closed, amid another's work."""
         self.unreachable: set[str] = set()
         """Processes that reach nobody and are reached by nobody: connecting fails."""
         super().__init__(_Instant(self))
@@ -226,6 +228,7 @@ class VirtualLoop(asyncio.SelectorEventLoop):
 
     def start_process(self, process: Process, main: Callable[[], Coroutine[Any, Any, None]]) -> "asyncio.Task[None]":
         """Run `main` as the process; the task is the process's own, so it never ends if the process is killed."""
+        self._started.append(process)
         task = process.context.run(self.create_task, main(), name=process.name)
         process.remains(task)
         return task
