@@ -69,5 +69,5 @@ bench: tools
 	$(BIN)/python -m bench.connector
 
 clean:
-	rm -rf build dist *.egg-info deploy/kafka/target .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	rm -rf build dist *.egg-info deploy/kafka/target bench/peers/kafka-streams/target .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +

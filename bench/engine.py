@@ -26,6 +26,8 @@ RESULTS: Final = Path(__file__).parent / "results" / "engine.json"
 EVENTS: Final = 1_000_000
 CONTRACTS: Final = 200_000
 BEHIND: Final = 100_000
+PEERS: Final = (("quixstreams, counter", "quixstreams_counter"), ("Kafka Streams, counter", "kafka_streams_counter"))
+"""By the name of their figures: their contestants. All of them keep states in RocksDB, and their changelog on the broker."""
 LATENCY_RATE: Final = 200
 LATENCY_EVENTS: Final = 4_000
 
@@ -58,9 +60,12 @@ class Benchmark:
         figures: Figures = {"events": self._events, "contracts": self._contracts, "partitions": layout.PARTITIONS}
         figures["fold of the counter"] = self._contestant("fold", processor="counter", **size)
         figures["engine, counter"] = self._contestant("engine", processor="counter", app="counter")
+        figures["engine, counter, RocksDB"] = self._contestant(
+            "engine", processor="counter", app="rocks", state_folder=str(self._folder / "rocks")
+        )
         figures["fold of the wide counter"] = self._contestant("fold", processor="wide counter", **size)
         figures["engine, wide counter"] = self._contestant("engine", processor="wide counter", app="wide")
-        figures["quixstreams, counter"] = self._quixstreams()
+        figures |= self._peers()
         figures["recovery of the counter, memory"] = self._contestant("engine", processor="counter", app="counter", recovery=True)
         figures["latency"] = self._latency()
         figures["catching up, RocksDB"] = self._catching_up()
@@ -71,7 +76,7 @@ class Benchmark:
 
     async def _prepare(self) -> None:
         await topics.create(Connection(self._bootstrap), layout.PARTITIONS)
-        await layout.create(self._bootstrap, ["counter", "wide", "behind"])
+        await layout.create(self._bootstrap, ["counter", "wide", "behind", "rocks"])
         console.print(f"writing {2 * self._events:,} events")
         await self._publish_counted(self._events)
         await workload.publish(self._bootstrap, workload.lives(self._events, self._contracts), layout.PARTITIONS)
@@ -79,9 +84,12 @@ class Benchmark:
     async def _publish_counted(self, events: int) -> None:
         await workload.publish(self._bootstrap, workload.counted(layout.COUNTER_INPUT, events, self._contracts), layout.PARTITIONS)
 
-    def _quixstreams(self) -> Figures:
+    def _peers(self) -> Figures:
         """With every event: a peer that only reads the beginning meets a new key most of the time, which costs it more."""
-        return self._contestant("quixstreams_counter", app="quix", events=self._events, state_folder=str(self._folder / "quix"))
+        return {
+            name: self._contestant(module, app=module, events=self._events, state_folder=str(self._folder / module))
+            for name, module in PEERS
+        }
 
     def _catching_up(self) -> Figures:
         """A local store that is `BEHIND` changelog records behind, because another process went on in the meantime."""
@@ -120,6 +128,7 @@ def _ratios(figures: Figures) -> Figures:
     }
     return {
         "engine to quixstreams by CPU": _cpu_us(figures["quixstreams, counter"]) / _cpu_us(figures["engine, counter"]),
+        "engine to Kafka Streams by CPU": _cpu_us(figures["Kafka Streams, counter"]) / _cpu_us(figures["engine, counter"]),
         "engine's CPU an event, core, without the fold (us)": overhead["core"],
         "engine's CPU an event, counter, without the fold (us)": overhead["counter"],
         "engine's CPU an event, wide counter, without the fold (us)": overhead["wide counter"],

@@ -1,0 +1,1 @@
+"""Peers that are no Python: what the benchmark builds of them."""
