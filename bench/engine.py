@@ -8,11 +8,12 @@ import argparse
 import asyncio
 import contextlib
 import json
+import re
 import subprocess
 import tempfile
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 from rich.table import Table
 
@@ -22,12 +23,25 @@ from mahnlauf import topics
 from mahnlauf.broker.temporary import choose, temporary
 from streams.engine.cluster import Connection
 
+Peers: TypeAlias = tuple[tuple[str, str, Figures], ...]
+
 RESULTS: Final = Path(__file__).parent / "results" / "engine.json"
 EVENTS: Final = 1_000_000
 CONTRACTS: Final = 200_000
 BEHIND: Final = 100_000
-PEERS: Final = (("quixstreams, counter", "quixstreams_counter"), ("Kafka Streams, counter", "kafka_streams_counter"))
-"""By the name of their figures: their contestants. All of them keep states in RocksDB, and their changelog on the broker."""
+PEERS: Final[Peers] = (
+    ("quixstreams, counter", "quixstreams_counter", {}),
+    ("quixstreams at least once, counter", "quixstreams_counter", {"guarantee": "at-least-once"}),
+    ("Kafka Streams, counter", "kafka_streams_counter", {}),
+)
+"""By the name of their figures: their contestants, with every event. A peer that only reads the beginning meets a new key most of the time,
+which costs it more. All of them keep states in RocksDB, and their changelog on the broker."""
+SLOW_PEERS: Final[Peers] = (
+    ("Faust at least once, counter", "faust_counter", {}),
+    ("Faust exactly once, counter", "faust_counter", {"guarantee": "exactly_once"}),
+)
+"""They read one event in `SLOW_PEERS_READ`, or the benchmark would wait ten minutes for them; in memory a new key costs them nothing."""
+SLOW_PEERS_READ: Final = 20
 LATENCY_RATE: Final = 200
 LATENCY_EVENTS: Final = 4_000
 
@@ -71,6 +85,7 @@ class Benchmark:
         figures["catching up, RocksDB"] = self._catching_up()
         figures["fold of the core"] = self._contestant("fold", processor="core", **size)
         figures["engine, core"] = self._contestant("engine", processor="core")
+        figures["quixstreams, core"] = self._peer("quixstreams, core", "quixstreams_core", {}, self._events)
         figures["recovery of the core, memory"] = self._contestant("engine", processor="core", recovery=True)
         return figures | {"ratios": _ratios(figures)}
 
@@ -85,11 +100,12 @@ class Benchmark:
         await workload.publish(self._bootstrap, workload.counted(layout.COUNTER_INPUT, events, self._contracts), layout.PARTITIONS)
 
     def _peers(self) -> Figures:
-        """With every event: a peer that only reads the beginning meets a new key most of the time, which costs it more."""
-        return {
-            name: self._contestant(module, app=module, events=self._events, state_folder=str(self._folder / module))
-            for name, module in PEERS
-        }
+        every = [(*peer, self._events) for peer in PEERS] + [(*peer, self._events // SLOW_PEERS_READ) for peer in SLOW_PEERS]
+        return {name: self._peer(name, module, asked, events) for name, module, asked, events in every}
+
+    def _peer(self, name: str, module: str, asked: Figures, events: int) -> Figures:
+        app = re.sub(r"\W+", "-", name)
+        return self._contestant(module, app=app, events=events, state_folder=str(self._folder / app), **asked)
 
     def _catching_up(self) -> Figures:
         """A local store that is `BEHIND` changelog records behind, because another process went on in the meantime."""
@@ -126,9 +142,10 @@ def _ratios(figures: Figures) -> Figures:
     overhead = {
         name: _cpu_us(figures[f"engine, {name}"]) - _cpu_us(figures[f"fold of the {name}"]) for name in ("counter", "wide counter", "core")
     }
+    counter = {name: _cpu_us(figures[name]) / _cpu_us(figures["engine, counter"]) for name, *_ in (*PEERS, *SLOW_PEERS)}
     return {
-        "engine to quixstreams by CPU": _cpu_us(figures["quixstreams, counter"]) / _cpu_us(figures["engine, counter"]),
-        "engine to Kafka Streams by CPU": _cpu_us(figures["Kafka Streams, counter"]) / _cpu_us(figures["engine, counter"]),
+        **{f"{name}, to the engine's by CPU": ratio for name, ratio in counter.items()},
+        "quixstreams, core, to the engine's by CPU": _cpu_us(figures["quixstreams, core"]) / _cpu_us(figures["engine, core"]),
         "engine's CPU an event, core, without the fold (us)": overhead["core"],
         "engine's CPU an event, counter, without the fold (us)": overhead["counter"],
         "engine's CPU an event, wide counter, without the fold (us)": overhead["wide counter"],

@@ -1,4 +1,5 @@
-"""quixstreams with the same counter, exactly once: a stateful function over one topic, with its changelog, into one topic."""
+"""quixstreams with the same counter, exactly once or with `guarantee`: a stateful function over one topic, its changelog on the broker,
+into one topic."""
 
 from typing import Any
 
@@ -26,10 +27,10 @@ def main() -> None:
     def step(value: bytes, state: Any) -> bytes:
         run.begin()
         event = read(value)
-        kept = state.get("counted")
-        before: Counted | None = None if kept is None else load(bytes.fromhex(kept))
+        kept = state.get_bytes("counted")
+        before: Counted | None = None if kept is None else load(kept)
         after, told = count(before, event)
-        state.set("counted", dump(after).hex())  # its states are JSON: bytes have to become text
+        state.set_bytes("counted", dump(after))
         return told
 
     frame = app.dataframe(source).apply(step, stateful=True)
