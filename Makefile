@@ -67,6 +67,7 @@ bench: tools
 	$(BIN)/python -m bench.night
 	$(BIN)/python -m bench.engine
 	$(BIN)/python -m bench.connector
+	$(BIN)/python -m bench.table
 
 clean:
 	rm -rf build dist *.egg-info deploy/kafka/target bench/peers/kafka-streams/target .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

@@ -27,3 +27,8 @@ def figures_of(name: str, **asked: Any) -> Figures:
     figures: Figures = json.loads(done.stdout.splitlines()[-1])
     console.print(figures)
     return figures
+
+
+def cpu_us(figures: Figures) -> float:
+    """Microseconds of CPU an event."""
+    return float(1e6 * figures["cpu_s"] / figures["events"])

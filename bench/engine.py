@@ -18,7 +18,7 @@ from typing import Any, Final, TypeAlias
 from rich.table import Table
 
 from bench import layout, workload
-from bench.contestant import Figures, command, console, figures_of
+from bench.contestant import Figures, command, console, cpu_us, figures_of
 from mahnlauf import topics
 from mahnlauf.broker.temporary import choose, temporary
 from streams.engine.cluster import Connection
@@ -42,8 +42,8 @@ SLOW_PEERS: Final[Peers] = (
 )
 """They read one event in `SLOW_PEERS_READ`, or the benchmark would wait ten minutes for them; in memory a new key costs them nothing."""
 SLOW_PEERS_READ: Final = 20
-LATENCY_RATE: Final = 200
-LATENCY_EVENTS: Final = 4_000
+LATENCY_RATES: Final = (200, 500)
+LATENCY_S: Final = 20
 
 
 def main() -> None:
@@ -118,7 +118,7 @@ class Benchmark:
     def _latency(self) -> Figures:
         asked = {"processor": "counter", "app": "counter", "serve": True, "bootstrap": self._bootstrap}
         with _running("engine", asked):
-            return self._contestant("latency", rate=LATENCY_RATE, events=LATENCY_EVENTS)
+            return {str(rate): self._contestant("latency", rate=rate, events=rate * LATENCY_S) for rate in LATENCY_RATES}
 
     def _contestant(self, name: str, **asked: Any) -> Figures:
         return figures_of(name, bootstrap=self._bootstrap, **asked)
@@ -134,18 +134,14 @@ def _running(name: str, asked: Figures) -> Iterator[None]:
         process.wait(30)
 
 
-def _cpu_us(figures: Figures) -> float:
-    return float(1e6 * figures["cpu_s"] / figures["events"])
-
-
 def _ratios(figures: Figures) -> Figures:
     overhead = {
-        name: _cpu_us(figures[f"engine, {name}"]) - _cpu_us(figures[f"fold of the {name}"]) for name in ("counter", "wide counter", "core")
+        name: cpu_us(figures[f"engine, {name}"]) - cpu_us(figures[f"fold of the {name}"]) for name in ("counter", "wide counter", "core")
     }
-    counter = {name: _cpu_us(figures[name]) / _cpu_us(figures["engine, counter"]) for name, *_ in (*PEERS, *SLOW_PEERS)}
+    counter = {name: cpu_us(figures[name]) / cpu_us(figures["engine, counter"]) for name, *_ in (*PEERS, *SLOW_PEERS)}
     return {
         **{f"{name}, to the engine's by CPU": ratio for name, ratio in counter.items()},
-        "quixstreams, core, to the engine's by CPU": _cpu_us(figures["quixstreams, core"]) / _cpu_us(figures["engine, core"]),
+        "quixstreams, core, to the engine's by CPU": cpu_us(figures["quixstreams, core"]) / cpu_us(figures["engine, core"]),
         "engine's CPU an event, core, without the fold (us)": overhead["core"],
         "engine's CPU an event, counter, without the fold (us)": overhead["counter"],
         "engine's CPU an event, wide counter, without the fold (us)": overhead["wide counter"],
@@ -159,15 +155,16 @@ def _show(figures: Figures) -> None:
     for name, row in figures.items():
         if isinstance(row, dict) and "cpu_s" in row:
             rates = row["events"] / row["wall_s"], row["events"] / row["cpu_s"]
-            table.add_row(name, *(f"{rate:,.0f}" for rate in rates), f"{_cpu_us(row):.1f}", f"{row['memory_mib']:.0f}")
+            table.add_row(name, *(f"{rate:,.0f}" for rate in rates), f"{cpu_us(row):.1f}", f"{row['memory_mib']:.0f}")
     console.print(table)
     for name, row in figures.items():
         if isinstance(row, dict) and "records" in row:
             rate, rate_cpu = (row["records"] / max(row[seconds], 1e-3) for seconds in ("recovery_s", "recovery_cpu_s"))
             taken = f"{row['recovery_s']:.2f} s ({row['recovery_cpu_s']:.2f} s of CPU)"
             console.print(f"{name}: {row['records']:,} records in {taken}, {rate:,.0f} a second ({rate_cpu:,.0f} a second of CPU)")
-    latency = figures["latency"]
-    console.print(f"latency at {LATENCY_RATE} events/s: p50 {latency['p50_ms']:.0f} ms, p99 {latency['p99_ms']:.0f} ms")
+    for rate, taken in figures["latency"].items():
+        told = ", ".join(f"{name} {taken[field]:.0f} ms" for name, field in (("p50", "p50_ms"), ("p99", "p99_ms"), ("p99.9", "p999_ms")))
+        console.print(f"latency at {rate} events/s: {told}")
     for name, ratio in figures["ratios"].items():
         console.print(f"{name}: {ratio:.2f}")
 
