@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Any, Final, NamedTuple
 
 import matplotlib as mpl
+from rich.console import Console
 from rich.table import Table
 
 from bench.contestant import Figures, console, cpu_us
@@ -17,11 +18,12 @@ from bench.engine import PEERS, RESULTS, SLOW_PEERS
 
 FOLDER: Final = RESULTS.parent
 PLOT: Final = "engine.svg"
+WIDTH: Final = 130
+"""Columns of the table where the terminal is narrower, or there is none."""
 
 
 class Row(NamedTuple):
-    """`ours` beside `its`, formatted already. `ratio`: how many times better than a peer we are; to json.loads, few features and a limit
-    it is simply ours to theirs."""
+    """`ours` beside `its`, formatted already. `ratio`: how many times better than a peer we are; to what is no peer it is ours to that."""
 
     figure: str
     ours: str
@@ -32,10 +34,11 @@ class Row(NamedTuple):
 
 
 def main() -> None:
+    wide = Console(width=max(console.width, WIDTH))
     table = Table("", "ours", "beside it", "its", "ratio", "target", title="all benchmarks")
     for row in rows(FOLDER):
         table.add_row(*row)
-    console.print(table)
+    wide.print(table)
     if (FOLDER / "engine.json").exists():
         console.print(f"drawn: {draw(json.loads((FOLDER / 'engine.json').read_text()), FOLDER / PLOT)}")
 
@@ -66,7 +69,13 @@ def draw(figures: Figures, to: Path) -> Path:
 def _engine(found: Figures) -> Iterator[Row]:
     for peer, *_ in (*PEERS, *SLOW_PEERS):
         yield from _beside(found, "counter", peer, ">= 4" if peer == "quixstreams, counter" else "")
+        yield from _later(found["engine, counter"], found[peer], peer)
     yield from _beside(found, "core", "quixstreams, core", ">= 1.5")
+    memory, rocks = (cpu_us(found[name]) for name in ("engine, counter", "engine, counter, RocksDB"))
+    yield _compared("counter in RocksDB, us of CPU an event", "in memory", rocks, memory, rocks / memory)
+    for kind in ("counter", "wide counter", "core"):
+        ours, fold = cpu_us(found[f"engine, {kind}"]), cpu_us(found[f"fold of the {kind}"])
+        yield _compared(f"{kind}, us of CPU an event", "its bare fold", ours, fold, ours / fold)
     for other, target in (("counter", "<= 1.5"), ("wide counter", "")):
         ratio = found["ratios"][f"core's to {other}'s"]
         yield Row(f"worker minus fold, core to {other}", "", ratio=f"{ratio:.2f}", target=target)
@@ -77,6 +86,14 @@ def _engine(found: Figures) -> Iterator[Row]:
     for rate, taken in found["latency"].items():
         told = " / ".join(f"{taken[field]:.0f}" for field in ("p50_ms", "p99_ms", "p999_ms"))
         yield Row(f"latency at {rate} events/s, p50 / p99 / p99.9 ms", told, target="p99 < 100" if rate == "500" else "")
+
+
+def _later(ours: Figures, its: Figures, peer: str) -> Iterator[Row]:
+    """To a peer that is compiled as it runs: the second half of its events."""
+    if "second_half_cpu_s" in its:
+        its_us = cpu_us({"cpu_s": its["second_half_cpu_s"], "events": its["events"] / 2})
+        name = f"{peer.removesuffix(', counter')}, second half"
+        yield _compared("counter, us of CPU an event", name, cpu_us(ours), its_us, its_us / cpu_us(ours))
 
 
 def _beside(found: Figures, kind: str, peer: str, target: str) -> Iterator[Row]:
