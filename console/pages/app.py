@@ -328,9 +328,9 @@ def _counts(query: Mapping[str, str]) -> tuple[int, int] | None:
     return (int(told[0]), int(told[1])) if all(each.isdecimal() and len(each) < 5 for each in told) else None
 
 
-def _selected(form: FormData) -> list[tuple[str, ...]]:
-    chosen = (each for each in form.getlist("case")[: listing.PAGE_ROWS] if isinstance(each, str))
-    return [tuple(each.split("/", 1)) for each in chosen if "/" in each]
+def _selected(form: FormData) -> list[tuple[str, str]]:
+    chosen = (each.partition("/") for each in form.getlist("case")[: listing.PAGE_ROWS] if isinstance(each, str))
+    return [(tenant, contract) for tenant, slash, contract in chosen if slash]
 
 
 def _to_login() -> Response:

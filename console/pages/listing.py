@@ -11,8 +11,9 @@ from dataclasses import dataclass, replace
 from typing import Any, Final, TypeAlias, get_args
 from urllib.parse import urlencode
 
-from sqlalchemy import ColumnElement, Engine, Row, Select, and_, func, literal, or_, select, tuple_
+from sqlalchemy import ColumnElement, Connection, Engine, Row, Select, and_, case, false, func, literal, or_, select, tuple_
 
+from console.database import among
 from console.pages import narrowed
 from console.views.rows import Acts
 from console.views.tables import CASES, DEBTORS, SORTABLE, TOTALS
@@ -86,20 +87,18 @@ class Page:
 def page(engine: Engine, wanted: Wanted, tenant: str, *, persons: bool, marked: Keys | None = None) -> Page:
     """`tenant` empty: all; `marked`: only these contracts."""
     column = CASES.c[wanted.sort.removeprefix("-")]
-    descending, backwards = wanted.sort.startswith("-"), bool(wanted.before)
+    backwards = bool(wanted.before)
     place = _place(wanted.before or wanted.after, column)
-    order = tuple(dict.fromkeys((CASES.c.tenant, column, CASES.c.contract) if tenant else (column, CASES.c.tenant, CASES.c.contract)))
-    asked = _asked(wanted, tenant, persons=persons)
-    if place is not None:
-        given = tuple_(*(place[part.name] for part in order))
-        asked = asked.where(tuple_(*order) < given if descending != backwards else tuple_(*order) > given)
+    way = _Way(column, place, falling=wanted.sort.startswith("-") != backwards)
     with engine.connect() as connection:
         few = narrowed.few(connection, wanted, tenant, persons=persons) if marked is None else marked
+        if few is None and not tenant:
+            few = _first_of_each(connection, wanted, way, persons=persons)
+        asked = way.behind(_asked(wanted, tenant, persons=persons), tenant)
         if few is not None:  # they are sorted, instead of all being looked through in order
-            asked = asked.where(narrowed.among(few))
-        by = [part if few is None else narrowed.aside(part) for part in order]
-        sorted_by = (part.desc() if descending != backwards else part.asc() for part in by)
-        rows = list(connection.execute(asked.order_by(*sorted_by).limit(PAGE_ROWS + 1)))
+            asked = asked.where(among(CASES, few))
+        by = [part if few is None else narrowed.aside(part) for part in way.order(tenant)]
+        rows = list(connection.execute(asked.order_by(*way.sorted(by)).limit(PAGE_ROWS + 1)))
     more, rows = len(rows) > PAGE_ROWS, rows[:PAGE_ROWS]
     if backwards:
         rows.reverse()
@@ -108,12 +107,62 @@ def page(engine: Engine, wanted: Wanted, tenant: str, *, persons: bool, marked: 
     return Page(rows, _told(rows[0], column) if rows and has_before else "", _told(rows[-1], column) if rows and has_after else "")
 
 
+@dataclass(frozen=True, slots=True)
+class _Way:
+    """Through all cases by a column, from a place on. What is equal goes by creditor and contract."""
+
+    column: ColumnElement[Any]
+    place: Mapping[str, Any] | None
+    falling: bool
+
+    def order(self, tenant: str) -> tuple[ColumnElement[Any], ...]:
+        """What sorts, each once. A creditor's own is told by its index, whose first column is the creditor."""
+        parts = (CASES.c.tenant, self.column, CASES.c.contract) if tenant else (self.column, CASES.c.tenant, CASES.c.contract)
+        return tuple(dict.fromkeys(parts))
+
+    def sorted(self, parts: Sequence[ColumnElement[Any]]) -> list[ColumnElement[Any]]:
+        return [part.desc() if self.falling else part.asc() for part in parts]
+
+    def behind(self, asked: Select[Any], tenant: str) -> Select[Any]:
+        """Only what comes after the place."""
+        if self.place is None:
+            return asked
+        order = self.order(tenant)
+        here, given = tuple_(*order), tuple_(*(self.place[part.name] for part in order))
+        return asked.where(here < given if self.falling else here > given)
+
+    def behind_of(self, asked: Select[Any], tenant: str, side: int) -> Select[Any]:
+        """The same of one creditor among all; `side`: whether its name is before (-1), at (0) or after (1) the place's."""
+        if self.place is None:
+            return asked
+        if side == 0:
+            return self.behind(asked, tenant)
+        ahead, value = (side < 0) == self.falling, self.place[str(self.column.key)]
+        if self.column is CASES.c.tenant:
+            return asked if ahead else asked.where(false())
+        if self.falling:
+            return asked.where(self.column <= value if ahead else self.column < value)
+        return asked.where(self.column >= value if ahead else self.column > value)
+
+
+def _first_of_each(connection: Connection, wanted: Wanted, way: _Way, *, persons: bool) -> list[tuple[str, str]]:
+    """Of each creditor as many as a page shows, found in its own order: the first of all are among them."""
+    at = literal("") if way.place is None else literal(way.place["tenant"])
+    side = case((TOTALS.c.tenant == at, 0), (TOTALS.c.tenant > at, 1), else_=-1)  # the database compares names as it sorts them
+    found: list[tuple[str, str]] = []
+    for tenant, beside in connection.execute(select(TOTALS.c.tenant, side).distinct()).all():
+        asked = way.behind_of(_asked(wanted, tenant, persons=persons).with_only_columns(CASES.c.contract), tenant, beside)
+        names = connection.execute(asked.order_by(*way.sorted(way.order(tenant))).limit(PAGE_ROWS + 1)).scalars()
+        found += ((tenant, name) for name in names)
+    return found
+
+
 def filtered(wanted: Wanted, tenant: str, *, persons: bool, marked: Keys | None = None) -> Select[Any]:
-    """All rows that a URL asks for, in its order, without pages; `marked`: only of these."""
-    column, descending = CASES.c[wanted.sort.removeprefix("-")], wanted.sort.startswith("-")
-    order = (column, CASES.c.tenant, CASES.c.contract)
+    """All rows that a URL asks for, creditor by creditor in its order, without pages; `marked`: only of these."""
     asked = _asked(wanted, tenant, persons=persons)
-    asked = asked if marked is None else asked.where(narrowed.among(marked))
+    asked = asked if marked is None else asked.where(among(CASES, marked))
+    descending = wanted.sort.startswith("-")
+    order = dict.fromkeys((CASES.c.tenant, CASES.c[wanted.sort.removeprefix("-")], CASES.c.contract))
     return asked.order_by(*(part.desc() if descending else part.asc() for part in order))
 
 
@@ -132,8 +181,8 @@ def _filters(wanted: Wanted, tenant: str, *, persons: bool) -> list[ColumnElemen
     if wanted.flag:
         found += [CASES.c.acts == int(Acts.PERSON), CASES.c.attention.contains(f" {wanted.flag} ", autoescape=True)]
     for word in wanted.q.lower().split():
-        in_case = CASES.c.sought.contains(word, autoescape=True)
-        found.append(or_(in_case, DEBTORS.c.sought.contains(word, autoescape=True)) if persons else in_case)
+        places = [CASES.c.sought.contains(word, autoescape=True), narrowed.aside(CASES.c.status).in_(narrowed.statuses(word))]
+        found.append(or_(*places, *([DEBTORS.c.sought.contains(word, autoescape=True)] if persons else [])))
     return found
 
 
@@ -172,8 +221,8 @@ def agencies(engine: Engine, tenant: str) -> list[str]:
         return list(connection.execute(asked.where(TOTALS.c.tenant == tenant) if tenant else asked).scalars())
 
 
-def cases(engine: Engine, keys: Sequence[tuple[str, ...]], tenant: str) -> list[Row[Any]]:
+def cases(engine: Engine, keys: Keys, tenant: str) -> list[Row[Any]]:
     """These of (tenant, contract) that there are and that `tenant` (empty: all) may see."""
-    asked = select(CASES).where(tuple_(CASES.c.tenant, CASES.c.contract).in_(keys)).order_by(CASES.c.tenant, CASES.c.contract)
+    asked = select(CASES).where(among(CASES, keys)).order_by(CASES.c.tenant, CASES.c.contract)
     with engine.connect() as connection:
         return list(connection.execute(asked.where(CASES.c.tenant == tenant) if tenant else asked))

@@ -7,10 +7,11 @@ from typing import Final
 
 from fastapi import Request
 from fastapi.sse import format_sse_event
-from sqlalchemy import Engine, select, tuple_
+from sqlalchemy import Engine, select
 from starlette.concurrency import run_in_threadpool
 
 from console.api import changes
+from console.database import among
 from console.views.tables import CASES
 
 BREATH: Final = b": \n\n"
@@ -47,7 +48,7 @@ def _shown(views: Engine, behind: Mapping[tuple[str, str], int]) -> set[tuple[st
     """Those of them whose status stands at this version or a later one, or that were forgotten."""
     if not behind:
         return set()
-    asked = select(CASES.c.tenant, CASES.c.contract, CASES.c.version).where(tuple_(CASES.c.tenant, CASES.c.contract).in_(list(behind)))
+    asked = select(CASES.c.tenant, CASES.c.contract, CASES.c.version).where(among(CASES, behind))
     with views.connect() as connection:
         late = {(row.tenant, row.contract) for row in connection.execute(asked) if row.version < behind[row.tenant, row.contract]}
     return set(behind) - late

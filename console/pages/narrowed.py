@@ -3,12 +3,13 @@
 Where more pass than `FEW_MAX`, a page of them is soon found in any order, and nothing is narrowed.
 """
 
-from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING, Any, Final
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Final, get_args
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, false, func, literal_column, or_, select
+from sqlalchemy import ColumnElement, Connection, Select, func, literal_column, select
 
 from console.views.tables import CASE_WORDS, CASES, DEBTORS, TOTALS
+from schemas.fields import Status
 
 if TYPE_CHECKING:
     from console.pages.listing import Wanted
@@ -20,14 +21,18 @@ LETTERS_MIN: Final = 3
 
 def few(connection: Connection, wanted: "Wanted", tenant: str, *, persons: bool) -> list[tuple[str, str]] | None:
     """Contracts (tenant, name) among which are all that are wanted; None: there are too many to name."""
-    for asked in _questions(connection, wanted, persons=persons):
+    for asked in _questions(connection, wanted, tenant, persons=persons):
         found: list[tuple[str, str]] = []
         for one in asked:
-            limited = (one.where(aside(one.selected_columns[0]) == tenant) if tenant else one).limit(FEW_MAX + 1)
-            found += [(row[0], row[1]) for row in connection.execute(limited)]
+            found += [(row[0], row[1]) for row in connection.execute(one.limit(FEW_MAX + 1))]
         if len(found) <= FEW_MAX:
             return found
     return None
+
+
+def statuses(word: str) -> list[str]:
+    """The statuses in whose name a word is, in lower case. They are known: no index of words has to follow what changes most."""
+    return [status for status in get_args(Status) if word in status.lower()]
 
 
 def aside(column: ColumnElement[Any]) -> ColumnElement[Any]:
@@ -35,26 +40,27 @@ def aside(column: ColumnElement[Any]) -> ColumnElement[Any]:
     return func.coalesce(column, "" if column.type.python_type is str else 0)
 
 
-def among(keys: Sequence[tuple[str, str]]) -> ColumnElement[bool]:
-    """That a case is one of these, said tenant by tenant: of pairs SQLite looks at every row."""
-    by_tenant: dict[str, list[str]] = {}
-    for tenant, contract in keys:
-        by_tenant.setdefault(tenant, []).append(contract)
-    return or_(false(), *(and_(CASES.c.tenant == tenant, CASES.c.contract.in_(names)) for tenant, names in by_tenant.items()))
-
-
-def _questions(connection: Connection, wanted: "Wanted", *, persons: bool) -> Iterator[list[Select[Any]]]:
+def _questions(connection: Connection, wanted: "Wanted", tenant: str, *, persons: bool) -> Iterator[list[Select[Any]]]:
     """For each filter the queries whose answers together hold all that pass it."""
     for word in wanted.q.lower().split():
-        if len(word) >= LETTERS_MIN:
-            named = select(DEBTORS.c.tenant, DEBTORS.c.contract).where(DEBTORS.c.sought.contains(word, autoescape=True))
-            yield [_with_word(connection, word), *([named] if persons else [])]
+        named = select(DEBTORS.c.tenant, DEBTORS.c.contract).where(DEBTORS.c.sought.contains(word, autoescape=True))
+        standing = TOTALS.c.status.in_(statuses(word))
+        if len(word) >= LETTERS_MIN and _count(connection, standing) <= FEW_MAX:
+            asked = [_with_word(connection, word), *([named] if persons else [])]
+            mine = [one.where(aside(one.selected_columns[0]) == tenant) if tenant else one for one in asked]
+            yield [*mine, _those(connection, CASES.c.status.in_(statuses(word)), tenant)]
     for name in ("status", "agency"):
         value = getattr(wanted, name)
         if value and _count(connection, TOTALS.c[name] == value) <= FEW_MAX:
-            yield [select(CASES.c.tenant, CASES.c.contract).where(CASES.c[name] == value)]
+            yield [_those(connection, CASES.c[name] == value, tenant)]
     if wanted.acts and _count(connection, TOTALS.c.acts == int(wanted.acts)) <= FEW_MAX:
-        yield [select(CASES.c.tenant, CASES.c.contract).where(CASES.c.acts == int(wanted.acts))]
+        yield [_those(connection, CASES.c.acts == int(wanted.acts), tenant)]
+
+
+def _those(connection: Connection, condition: ColumnElement[bool], tenant: str) -> Select[Any]:
+    """By the indexes, which are each creditor's: of all their names are said."""
+    tenants = [tenant] if tenant else connection.execute(select(TOTALS.c.tenant).distinct()).scalars().all()
+    return select(CASES.c.tenant, CASES.c.contract).where(CASES.c.tenant.in_(tenants), condition)
 
 
 def _with_word(connection: Connection, word: str) -> Select[Any]:

@@ -3,10 +3,10 @@
 from collections.abc import Callable, Sequence
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from sqlalchemy import Connection, Engine, Table, delete, select, tuple_
+from sqlalchemy import Connection, Engine, Table, delete, select
 from sqlalchemy.dialects import postgresql, sqlite
 
-from console.database import writing
+from console.database import among, writing
 from console.people.directory import wall_ms
 from console.people.tables import FLAGS, READS
 
@@ -56,7 +56,7 @@ class Marks:
 
     def of(self, keys: Sequence[Key]) -> dict[Key, list[Flag]]:
         """The flags of these contracts, by name."""
-        asked = select(FLAGS).where(tuple_(FLAGS.c.tenant, FLAGS.c.contract).in_(keys)).order_by(FLAGS.c.name)
+        asked = select(FLAGS).where(among(FLAGS, keys)).order_by(FLAGS.c.name)
         found: dict[Key, list[Flag]] = {}
         with self._engine.connect() as connection:
             for row in connection.execute(asked):
@@ -83,7 +83,7 @@ class Marks:
 
     def read(self, user: str, keys: Sequence[Key]) -> dict[Key, int]:
         """Up to which version this user has opened these."""
-        asked = select(READS).where(READS.c.user == user, tuple_(READS.c.tenant, READS.c.contract).in_(keys))
+        asked = select(READS).where(READS.c.user == user, among(READS, keys))
         with self._engine.connect() as connection:
             return {(row.tenant, row.contract): row.version for row in connection.execute(asked)}
 

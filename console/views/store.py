@@ -9,10 +9,10 @@ from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import Connection, Engine, Table, and_, bindparam, delete, select, update
+from sqlalchemy import JSON, Connection, Engine, Table, and_, bindparam, delete, select, update
 from sqlalchemy.dialects import postgresql, sqlite
 
-from console.database import migrate, writing
+from console.database import among, migrate, writing
 from console.views import totals
 from console.views.rows import VIEWS, Row, View
 from console.views.tables import CASES, CONTENTS, DEBTORS, POSITIONS, TOTALS
@@ -20,6 +20,8 @@ from schemas import topics
 
 Place: TypeAlias = tuple[str, int]
 """Topic and partition."""
+Key: TypeAlias = tuple[str, str]
+"""Tenant and contract."""
 AWAY_MAX_MS: Final = topics.TOMBSTONE_MS - 24 * 3600 * 1000
 """Who was away for longer may have missed deletions, which a compacted topic keeps for seven days; a day is left for clocks."""
 
@@ -144,16 +146,44 @@ def _add(connection: Connection, view: View, pieces: Iterable[tuple[int, Piece]]
 
 
 def _replace(connection: Connection, view: View, pieces: Iterable[tuple[int, Piece]]) -> None:
-    """Of a key that comes several times, the last counts; a key is in one partition."""
+    """Of a key that comes several times, the last counts. A key is in one partition: nobody else writes while its position is locked."""
     latest = {key: row for _, piece in pieces for _, key, row in piece.rows}
+    if not latest:
+        return
+    before = {(row["tenant"], row["contract"]): row for row in _standing(connection, view.table, latest)}
     gone = [{"gone_tenant": tenant, "gone_contract": contract} for (tenant, contract), row in latest.items() if row is None]
-    rows = [row for row in latest.values() if row is not None]
-    if view.table is CASES and latest:
-        totals.change(connection, connection.execute(totals.standing(list(latest))), rows)
+    rows = {key: row for key, row in latest.items() if row is not None}
+    if view.table is CASES:
+        totals.change(connection, before.values(), rows.values())
     if gone:
         connection.execute(_gone(view.table), gone)
-    if rows:
-        connection.execute(_upsert(connection, view.table), rows)
+    if new := [row for key, row in rows.items() if key not in before]:
+        connection.execute(view.table.insert(), new)
+    for names, changed in _changes(before, rows).items():
+        connection.execute(_change(view.table, names), changed)
+
+
+def _standing(connection: Connection, table: Table, keys: Iterable[Key]) -> Iterable[Row]:
+    """These rows as they are, without what is only shown: that is written anew each time."""
+    columns = [column for column in table.columns if not isinstance(column.type, JSON)]
+    return (dict(row._mapping) for row in connection.execute(select(*columns).where(among(table, keys))))
+
+
+def _changes(before: Mapping[Key, Row], rows: Mapping[Key, Row]) -> dict[tuple[str, ...], list[Row]]:
+    """By the columns that change, so that only their indexes are written: most statuses say only little that is new."""
+    found: dict[tuple[str, ...], list[Row]] = {}
+    for key, row in rows.items():
+        if key in before:
+            names = tuple(name for name, value in row.items() if before[key].get(name, ...) != value)
+            values = {f"new_{name}": row[name] for name in names}
+            found.setdefault(names, []).append({**values, "key_tenant": key[0], "key_contract": key[1]})
+    found.pop((), None)
+    return found
+
+
+def _change(table: Table, names: Sequence[str]) -> Any:
+    here = and_(table.c.tenant == bindparam("key_tenant"), table.c.contract == bindparam("key_contract"))
+    return update(table).where(here).values({name: bindparam(f"new_{name}") for name in names})
 
 
 def _gone(table: Table) -> Any:
@@ -167,13 +197,6 @@ def _insert(connection: Connection, table: Table) -> Any:
 def _kept(connection: Connection, table: Table) -> Any:
     """An insert that leaves a row that is there as it is."""
     return _insert(connection, table).on_conflict_do_nothing()
-
-
-def _upsert(connection: Connection, table: Table) -> Any:
-    statement = _insert(connection, table)
-    keys = [column.name for column in table.primary_key]
-    changed = {column.name: statement.excluded[column.name] for column in table.columns if column.name not in keys}
-    return statement.on_conflict_do_update(index_elements=keys, set_=changed)
 
 
 def _now_ms() -> int:

@@ -50,16 +50,15 @@ CASES: Final = Table(
 )
 """A row each contract, as case-status tells it. What is absent is the empty text, so that every column sorts alike in every database.
 `acts`: see `Acts` in rows.py. `attention`: what waits for a person, between blanks: the flags of case-status, `rejected` and `approval`.
-`sought` is what search looks through, in lower case. `told` is the whole of the event's data."""
+`sought` is what search looks through, in lower case, but for the status: that is looked for by its name. `told` is the event's data."""
 
 SORTABLE: Final = (
     *("tenant", "contract", "status", "dunning_level", "open_amount", "overdue_amount", "costs", "interest"),
     *("agency", "case_id", "acts", "next_step_on", "changed_at"),
 )
 for _name in SORTABLE:
-    Index(f"cases_by_{_name}", *(CASES.c[part] for part in dict.fromkeys((_name, "tenant", "contract"))))
-    if _name != "tenant":
-        Index(f"cases_of_tenant_by_{_name}", *(CASES.c[part] for part in dict.fromkeys(("tenant", _name, "contract"))))
+    if _name not in ("tenant", "contract"):  # that order is the primary key's
+        Index(f"cases_of_tenant_by_{_name}", CASES.c.tenant, CASES.c[_name], CASES.c.contract)
 
 HISTORY: Final = Table(
     "case_history",

@@ -1,30 +1,24 @@
 """How many contracts there are and what is open on them, kept while they change: nobody counts a million rows for a page."""
 
 from collections import Counter
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from typing import Any, Final, TypeAlias
 
-from sqlalchemy import Connection, Select, delete, select, tuple_
+from sqlalchemy import Connection, delete
 from sqlalchemy.dialects import postgresql, sqlite
 
 from console.views.rows import Row
-from console.views.tables import CASES, TOTALS
+from console.views.tables import TOTALS
 
 GROUPED_BY: Final = ("tenant", "status", "agency", "currency", "acts")
 SUMMED: Final = ("contracts", "open_amount", "overdue_amount")
 _Group: TypeAlias = tuple[Any, ...]
 
 
-def standing(keys: Sequence[tuple[str, str]]) -> Select[Any]:
-    """These contracts as they stand, as far as totals are concerned."""
-    columns = (CASES.c[name] for name in (*GROUPED_BY, "open_amount", "overdue_amount"))
-    return select(*columns).where(tuple_(CASES.c.tenant, CASES.c.contract).in_(keys))
-
-
-def change(connection: Connection, before: Iterable[Any], after: Iterable[Row]) -> None:
+def change(connection: Connection, before: Iterable[Row], after: Iterable[Row]) -> None:
     """Take what was there out, and what is there now in."""
     sums: dict[str, Counter[_Group]] = {name: Counter() for name in SUMMED}
-    for sign, rows in ((-1, (row._mapping for row in before)), (1, after)):
+    for sign, rows in ((-1, before), (1, after)):
         for row in rows:
             group = tuple(row[name] for name in GROUPED_BY)
             sums["contracts"][group] += sign
