@@ -179,7 +179,7 @@ def _filters(wanted: Wanted, tenant: str, *, persons: bool) -> list[ColumnElemen
     if wanted.acts:
         found.append(narrowed.aside(CASES.c.acts) == int(wanted.acts))
     if wanted.flag:
-        found += [CASES.c.acts == int(Acts.PERSON), CASES.c.attention.contains(f" {wanted.flag} ", autoescape=True)]
+        found.append(narrowed.aside(CASES.c.attention).contains(f" {wanted.flag} ", autoescape=True))
     for word in wanted.q.lower().split():
         places = [CASES.c.sought.contains(word, autoescape=True), narrowed.aside(CASES.c.status).in_(narrowed.statuses(word))]
         found.append(or_(*places, *([DEBTORS.c.sought.contains(word, autoescape=True)] if persons else [])))

@@ -6,9 +6,9 @@ Where more pass than `FEW_MAX`, a page of them is soon found in any order, and n
 from collections.abc import Iterator
 from typing import TYPE_CHECKING, Any, Final, get_args
 
-from sqlalchemy import ColumnElement, Connection, Select, func, literal_column, select
+from sqlalchemy import ColumnElement, Connection, Select, and_, func, literal_column, select
 
-from console.views.tables import CASE_WORDS, CASES, DEBTORS, TOTALS
+from console.views.tables import CASE_WORDS, CASES, DEBTORS, FLAGGED, TOTALS
 from schemas.fields import Status
 
 if TYPE_CHECKING:
@@ -55,6 +55,9 @@ def _questions(connection: Connection, wanted: "Wanted", tenant: str, *, persons
             yield [_those(connection, CASES.c[name] == value, tenant)]
     if wanted.acts and _count(connection, TOTALS.c.acts == int(wanted.acts)) <= FEW_MAX:
         yield [_those(connection, CASES.c.acts == int(wanted.acts), tenant)]
+    if wanted.flag and _count(connection, flagged := TOTALS.c.attention.contains(f" {wanted.flag} ", autoescape=True)) <= FEW_MAX:
+        told = connection.execute(select(TOTALS.c.attention).where(flagged).distinct()).scalars().all()
+        yield [_those(connection, and_(FLAGGED, CASES.c.attention.in_(told)), tenant)]
 
 
 def _those(connection: Connection, condition: ColumnElement[bool], tenant: str) -> Select[Any]:

@@ -6,7 +6,7 @@ six fractional digits: as text they sort as they should in every database. What 
 
 from typing import Final
 
-from sqlalchemy import JSON, BigInteger, Column, Index, Integer, MetaData, String, Table, Text, column, table
+from sqlalchemy import JSON, BigInteger, Column, Index, Integer, MetaData, String, Table, Text, column, table, text
 
 METADATA: Final = MetaData()
 
@@ -59,6 +59,9 @@ SORTABLE: Final = (
 for _name in SORTABLE:
     if _name not in ("tenant", "contract"):  # that order is the primary key's
         Index(f"cases_of_tenant_by_{_name}", CASES.c.tenant, CASES.c[_name], CASES.c.contract)
+FLAGGED: Final = text("attention <> ''")
+"""Said with these words, or no index of flagged cases is used."""
+Index("cases_flagged", CASES.c.tenant, CASES.c.attention, CASES.c.contract, sqlite_where=FLAGGED, postgresql_where=FLAGGED)
 
 HISTORY: Final = Table(
     "case_history",
@@ -113,6 +116,7 @@ TOTALS: Final = Table(
     Column("agency", String(256), primary_key=True),
     Column("currency", String(256), primary_key=True),
     Column("acts", Integer, primary_key=True, autoincrement=False),
+    Column("attention", String(1000), primary_key=True),
     Column("contracts", BigInteger, nullable=False),
     Column("open_amount", BigInteger, nullable=False),
     Column("overdue_amount", BigInteger, nullable=False),

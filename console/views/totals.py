@@ -10,7 +10,7 @@ from sqlalchemy.dialects import postgresql, sqlite
 from console.views.rows import Row
 from console.views.tables import TOTALS
 
-GROUPED_BY: Final = ("tenant", "status", "agency", "currency", "acts")
+GROUPED_BY: Final = ("tenant", "status", "agency", "currency", "acts", "attention")
 SUMMED: Final = ("contracts", "open_amount", "overdue_amount")
 _Group: TypeAlias = tuple[Any, ...]
 
