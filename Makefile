@@ -67,6 +67,7 @@ bench: tools
 	$(BIN)/python -m bench.night
 	$(BIN)/python -m bench.engine
 	$(BIN)/python -m bench.connector
+	$(BIN)/python -m bench.console
 	$(BIN)/python -m bench.table
 
 clean:

@@ -133,6 +133,19 @@ def _connector(found: Figures) -> Iterator[Row]:
         yield _compared("handovers a second", "the agency's limit", rate, row["limit"], rate / row["limit"])
 
 
+def _console(found: Figures) -> Iterator[Row]:
+    for kind in (kind for kind in ("sqlite", "postgresql") if kind in found):
+        for name in ("from nothing", "changes"):
+            yield Row(
+                f"projector, {name}, {kind}, records/s",
+                _number(found[kind][name]["events"] / found[kind][name]["wall_s"]),
+                target=">= 5,000",
+            )
+        told = found[kind]["pages"]["all"]
+        figure = f"pages of {found['cases']:,} cases, {kind}, p50 / p95 ms"
+        yield Row(figure, f"{told['p50_ms']:.0f} / {told['p95_ms']:.0f}", target="p95 < 300")
+
+
 def _number(figure: float) -> str:
     return f"{figure:,.0f}" if figure >= 1_000 else f"{figure:.1f}"
 
@@ -143,6 +156,7 @@ _TOLD: Final[dict[str, Callable[[Any], Iterator[Row]]]] = {
     "night": _night,
     "preview": _preview,
     "connector": _connector,
+    "console": _console,
 }
 """By the name of their results: what is told of them."""
 

@@ -26,7 +26,7 @@ def lines(engine: Engine, wanted: Wanted, tenant: str, *, persons: bool, marked:
     apostrophe: texts come from elsewhere."""
     yield _written([COLUMNS])
     with engine.connect().execution_options(stream_results=True, yield_per=ROWS_AT_ONCE) as connection:
-        for rows in connection.execute(filtered(wanted, tenant, persons=persons, marked=marked)).partitions():
+        for rows in connection.execute(filtered(connection, wanted, tenant, persons=persons, marked=marked)).partitions():
             yield _written([[_cell(row, name) for name in COLUMNS] for row in rows])
 
 

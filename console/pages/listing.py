@@ -91,10 +91,12 @@ def page(engine: Engine, wanted: Wanted, tenant: str, *, persons: bool, marked: 
     place = _place(wanted.before or wanted.after, column)
     way = _Way(column, place, falling=wanted.sort.startswith("-") != backwards)
     with engine.connect() as connection:
-        few = narrowed.few(connection, wanted, tenant, persons=persons) if marked is None else marked
-        if few is None and not tenant:
+        few = marked
+        if few is None and tenant:
+            few = _of(tenant, narrowed.few(connection, wanted, tenant, persons=persons))
+        elif few is None:
             few = _first_of_each(connection, wanted, way, persons=persons)
-        asked = way.behind(_asked(wanted, tenant, persons=persons), tenant)
+        asked = way.behind(_asked(connection, wanted, tenant, persons=persons), tenant)
         if few is not None:  # they are sorted, instead of all being looked through in order
             asked = asked.where(among(CASES, few))
         by = [part if few is None else narrowed.aside(part) for part in way.order(tenant)]
@@ -151,29 +153,36 @@ def _first_of_each(connection: Connection, wanted: Wanted, way: _Way, *, persons
     side = case((TOTALS.c.tenant == at, 0), (TOTALS.c.tenant > at, 1), else_=-1)  # the database compares names as it sorts them
     found: list[tuple[str, str]] = []
     for tenant, beside in connection.execute(select(TOTALS.c.tenant, side).distinct()).all():
-        asked = way.behind_of(_asked(wanted, tenant, persons=persons).with_only_columns(CASES.c.contract), tenant, beside)
-        names = connection.execute(asked.order_by(*way.sorted(way.order(tenant))).limit(PAGE_ROWS + 1)).scalars()
-        found += ((tenant, name) for name in names)
+        few = _of(tenant, narrowed.few(connection, wanted, tenant, persons=persons))
+        asked = way.behind_of(_asked(connection, wanted, tenant, persons=persons).with_only_columns(CASES.c.contract), tenant, beside)
+        by = way.order(tenant)
+        if few is not None:
+            asked, by = asked.where(among(CASES, few)), tuple(narrowed.aside(part) for part in by)
+        found += ((tenant, name) for name in connection.execute(asked.order_by(*way.sorted(by)).limit(PAGE_ROWS + 1)).scalars())
     return found
 
 
-def filtered(wanted: Wanted, tenant: str, *, persons: bool, marked: Keys | None = None) -> Select[Any]:
+def _of(tenant: str, names: Sequence[str] | None) -> list[tuple[str, str]] | None:
+    return None if names is None else [(tenant, name) for name in names]
+
+
+def filtered(connection: Connection, wanted: Wanted, tenant: str, *, persons: bool, marked: Keys | None = None) -> Select[Any]:
     """All rows that a URL asks for, creditor by creditor in its order, without pages; `marked`: only of these."""
-    asked = _asked(wanted, tenant, persons=persons)
+    asked = _asked(connection, wanted, tenant, persons=persons)
     asked = asked if marked is None else asked.where(among(CASES, marked))
     descending = wanted.sort.startswith("-")
     order = dict.fromkeys((CASES.c.tenant, CASES.c[wanted.sort.removeprefix("-")], CASES.c.contract))
     return asked.order_by(*(part.desc() if descending else part.asc() for part in order))
 
 
-def _asked(wanted: Wanted, tenant: str, *, persons: bool) -> Select[Any]:
+def _asked(connection: Connection, wanted: Wanted, tenant: str, *, persons: bool) -> Select[Any]:
     asked = select(CASES, (func.coalesce(DEBTORS.c.name, "") if persons else literal("")).label("debtor"))
     if persons:
         asked = asked.join(DEBTORS, and_(DEBTORS.c.tenant == CASES.c.tenant, DEBTORS.c.contract == CASES.c.contract), isouter=True)
-    return asked.where(*_filters(wanted, tenant, persons=persons))
+    return asked.where(*_filters(connection, wanted, tenant, persons=persons))
 
 
-def _filters(wanted: Wanted, tenant: str, *, persons: bool) -> list[ColumnElement[bool]]:
+def _filters(connection: Connection, wanted: Wanted, tenant: str, *, persons: bool) -> list[ColumnElement[bool]]:
     found: list[ColumnElement[bool]] = [CASES.c.tenant == tenant] if tenant else []
     found += [narrowed.aside(CASES.c[name]) == getattr(wanted, name) for name in ("status", "agency") if getattr(wanted, name)]
     if wanted.acts:
@@ -181,7 +190,7 @@ def _filters(wanted: Wanted, tenant: str, *, persons: bool) -> list[ColumnElemen
     if wanted.flag:
         found.append(narrowed.aside(CASES.c.attention).contains(f" {wanted.flag} ", autoescape=True))
     for word in wanted.q.lower().split():
-        places = [CASES.c.sought.contains(word, autoescape=True), narrowed.aside(CASES.c.status).in_(narrowed.statuses(word))]
+        places = [CASES.c.sought.contains(word, autoescape=True), *narrowed.counted(connection, tenant, word)]
         found.append(or_(*places, *([DEBTORS.c.sought.contains(word, autoescape=True)] if persons else [])))
     return found
 

@@ -63,7 +63,7 @@ def storable(row: Row) -> Row:
 
 def case(event: CaseStatus) -> Row:
     data = event.data
-    words = (event.subject, data.case_id, data.agency, data.agency_account, data.stage, *data.attention, *data.signals)
+    words = (event.subject, data.case_id, data.agency_account, data.stage, *data.signals)
     return {
         "tenant": event.tenant,
         "contract": event.subject,

@@ -50,7 +50,7 @@ CASES: Final = Table(
 )
 """A row each contract, as case-status tells it. What is absent is the empty text, so that every column sorts alike in every database.
 `acts`: see `Acts` in rows.py. `attention`: what waits for a person, between blanks: the flags of case-status, `rejected` and `approval`.
-`sought` is what search looks through, in lower case, but for the status: that is looked for by its name. `told` is the event's data."""
+`sought` are the names that search looks through, in lower case. `told` is the event's data."""
 
 SORTABLE: Final = (
     *("tenant", "contract", "status", "dunning_level", "open_amount", "overdue_amount", "costs", "interest"),

@@ -204,9 +204,9 @@ def _chargebacks(facts: Facts) -> list[Hold]:
 
 
 def own_errors(facts: Facts, day: date) -> set[str]:
-    """Chargebacks by our own error whose hold has not ended."""
+    """Chargebacks by our own error whose hold has not ended; one that was reversed before it was booked holds nothing."""
     own = {fact.event.data.chargeback_id for fact in facts.of(ChargebackReceived) if fact.event.data.reason_code in OWN_ERROR}
-    return {hold.hold_id for hold in _chargebacks(facts) if hold.hold_id in own and hold.end > day}
+    return {hold.hold_id for hold in _chargebacks(facts) if hold.hold_id in own and hold.start < hold.end and hold.end > day}
 
 
 def held(day: date, invoice_id: str, all_holds: list[Hold]) -> bool:

@@ -46,6 +46,18 @@ def test_what_was_not_measured_is_left_out(tmp_path: Path) -> None:
     assert list(rows(tmp_path)) == [Row("preview of 100,000 contracts, s", "22.8", target="< 30")]
 
 
+def test_the_console_has_its_targets(tmp_path: Path) -> None:
+    pages = {"all": {"p50_ms": 20.0, "p95_ms": 50.0}}
+    (tmp_path / "console.json").write_text(
+        json.dumps({"cases": 1_000, "sqlite": {"from nothing": taken(100), "changes": taken(50), "pages": pages}})
+    )
+    assert list(rows(tmp_path)) == [
+        Row("projector, from nothing, sqlite, records/s", "5,000", target=">= 5,000"),
+        Row("projector, changes, sqlite, records/s", "10,000", target=">= 5,000"),
+        Row("pages of 1,000 cases, sqlite, p50 / p95 ms", "20 / 50", target="p95 < 300"),
+    ]
+
+
 def test_the_plot_names_every_contestant(tmp_path: Path) -> None:
     drawn = draw(results(), tmp_path / "engine.svg").read_text()
     assert all(f"<!-- {name.removesuffix(', counter')} -->" in drawn for name, *_ in PEERS)

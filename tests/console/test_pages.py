@@ -191,7 +191,7 @@ def add(views: Engine, tenant: str, contract: str, **changes: Any) -> None:
         "attention": rows.flags(CaseStatusData.model_validate(told, strict=False)),
         "told": told,
     }
-    row["sought"] = "\n".join(str(word) for word in (contract, told["case_id"], told["agency"]) if word).lower()
+    row["sought"] = "\n".join(str(word) for word in (contract, told["case_id"]) if word).lower()
     with writing(views).begin() as connection:
         connection.execute(insert(CASES), row)
         totals.change(connection, [], [row])
