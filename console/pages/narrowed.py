@@ -80,8 +80,9 @@ def _has(group: Any, word: str) -> bool:
 
 def _told_by(groups: Iterable[Any], word: str, said: Callable[[Any], Any] = lambda column: column) -> list[ColumnElement[bool]]:
     """The conditions under which a case has a word by what its group is counted by."""
-    values = {name: {getattr(group, name) for group in groups if word in getattr(group, name).lower()} for name in COUNTED}
-    return [said(CASES.c[name]).in_(sorted(found)) for name, found in values.items() if found]
+    values = {name: sorted({getattr(group, name) for group in groups if word in getattr(group, name).lower()}) for name in COUNTED}
+    flagged = [and_(FLAGGED, said(CASES.c.attention).in_(values["attention"]))] if values["attention"] else []
+    return [*flagged, *(said(CASES.c[name]).in_(found) for name, found in values.items() if found and name != "attention")]
 
 
 def _contracts(groups: Iterable[Any]) -> int:
