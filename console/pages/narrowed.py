@@ -23,6 +23,8 @@ COUNTED: Final = ("status", "agency", "attention")
 
 def few(connection: Connection, wanted: "Wanted", tenant: str, *, persons: bool) -> list[str] | None:
     """Contracts of a creditor among which are all that are wanted; None: there are too many to name."""
+    if not (_equal(wanted) or wanted.flag or wanted.q):
+        return None
     groups = connection.execute(select(TOTALS).where(TOTALS.c.tenant == tenant)).all()
     passing = [group for group in groups if _passes(group, wanted)]
     if not passing:

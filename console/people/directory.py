@@ -56,7 +56,7 @@ class Directory:
     """The users of one database. Every call blocks. `hasher`: argon2 with its own defaults, which are slow on purpose."""
 
     def __init__(self, engine: Engine, now_ms: Callable[[], int] = wall_ms, hasher: PasswordHasher | None = None) -> None:
-        self._engine = writing(engine)
+        self._engine, self._writing = engine, writing(engine)
         self._now_ms = now_ms
         self._hasher = hasher or PasswordHasher()
         self._nobodys = self._hasher.hash(secrets.token_urlsafe())
@@ -71,14 +71,14 @@ class Directory:
     def invite(self, role: str, tenant: str = "") -> str:
         """The token of a one-time link that makes a user, good for a day."""
         token = secrets.token_urlsafe(32)
-        with self._engine.begin() as connection:
+        with self._writing.begin() as connection:
             row = {"digest": digest(token), "role": role, "tenant": tenant, "until_ms": self._now_ms() + INVITATION_MS}
             connection.execute(insert(INVITATIONS), row)
         return token
 
     def invite_first(self) -> str:
         """As `invite` for the first admin; an earlier link for one no longer opens."""
-        with self._engine.begin() as connection:
+        with self._writing.begin() as connection:
             connection.execute(delete(INVITATIONS).where(INVITATIONS.c.role == "admin"))
         return self.invite("admin")
 
@@ -95,7 +95,7 @@ class Directory:
             raise Refused("refused_password")
         hashed = self._hasher.hash(password)
         try:
-            with self._engine.begin() as connection:
+            with self._writing.begin() as connection:
                 invitation = self._invitation(connection, token)
                 used = connection.execute(delete(INVITATIONS).where(INVITATIONS.c.digest == digest(token)))
                 if invitation is None or used.rowcount != 1:
@@ -124,7 +124,7 @@ class Directory:
         Raises Refused for a name that is too long, or of somebody who has a password here."""
         if not 0 < len(name) <= NAME_MAX:
             raise Refused("refused_name")
-        with self._engine.begin() as connection:
+        with self._writing.begin() as connection:
             user = connection.execute(select(USERS).where(USERS.c.name == name)).first()
             if user is not None and user.password != VOUCHED_FOR:
                 raise Refused("refused_local")
@@ -155,13 +155,13 @@ class Directory:
 
     def _note_failure(self, who: list[str]) -> None:
         now = self._now_ms()
-        with self._engine.begin() as connection:
+        with self._writing.begin() as connection:
             connection.execute(delete(FAILED_LOGINS).where(FAILED_LOGINS.c.at_ms <= now - FAILED_WITHIN_MS))
             connection.execute(insert(FAILED_LOGINS), [{"who": each, "at_ms": now} for each in who])
 
     def _session(self, user_id: int) -> str:
         token, now = secrets.token_urlsafe(32), self._now_ms()
-        with self._engine.begin() as connection:
+        with self._writing.begin() as connection:
             connection.execute(delete(SESSIONS).where(SESSIONS.c.until_ms <= now))
             connection.execute(insert(SESSIONS), {"digest": digest(token), "user_id": user_id, "until_ms": now + SESSION_MS})
         return token
@@ -174,7 +174,7 @@ class Directory:
         return User(user.name, user.role, user.tenant, _csrf(token)) if user else None
 
     def log_out(self, token: str) -> None:
-        with self._engine.begin() as connection:
+        with self._writing.begin() as connection:
             connection.execute(delete(SESSIONS).where(SESSIONS.c.digest == digest(token)))
 
 

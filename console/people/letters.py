@@ -25,14 +25,14 @@ class Letters:
     """Those in the database of the users. Every call blocks."""
 
     def __init__(self, engine: Engine, now_ms: Callable[[], int] = wall_ms) -> None:
-        self._engine = writing(engine)
+        self._engine, self._writing = engine, writing(engine)
         self._now_ms = now_ms
 
     def settle(self, place: LetterPlace, outcome: str, by: str, note: str) -> None:
         """Note what became of one; the first note stays."""
         row = {**place._asdict(), "outcome": outcome, "by": by, "at_ms": self._now_ms(), "note": note}
         try:
-            with self._engine.begin() as connection:
+            with self._writing.begin() as connection:
                 connection.execute(insert(LETTERS), row)
         except IntegrityError:
             return

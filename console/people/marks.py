@@ -32,7 +32,7 @@ class Marks:
     """Those in the database of the users. Every call blocks."""
 
     def __init__(self, engine: Engine, now_ms: Callable[[], int] = wall_ms) -> None:
-        self._engine = writing(engine)
+        self._engine, self._writing = engine, writing(engine)
         self._now_ms = now_ms
 
     def put(self, keys: Sequence[Key], name: str, colour: str, by: str) -> None:
@@ -46,12 +46,12 @@ class Marks:
             {"tenant": tenant, "contract": contract, "name": name, "colour": colour, "by": by, "at_ms": self._now_ms()}
             for tenant, contract in keys
         ]
-        with self._engine.begin() as connection:
+        with self._writing.begin() as connection:
             if rows:
                 connection.execute(_put(connection, FLAGS), rows)
 
     def take(self, key: Key, name: str) -> None:
-        with self._engine.begin() as connection:
+        with self._writing.begin() as connection:
             connection.execute(delete(FLAGS).where(*_at(FLAGS, key), FLAGS.c.name == name))
 
     def of(self, keys: Sequence[Key]) -> dict[Key, list[Flag]]:
@@ -78,7 +78,7 @@ class Marks:
 
     def note_read(self, user: str, key: Key, version: int) -> None:
         """This user has opened the contract's history as it is with that version."""
-        with self._engine.begin() as connection:
+        with self._writing.begin() as connection:
             connection.execute(_put(connection, READS), {"user": user, "tenant": key[0], "contract": key[1], "version": version})
 
     def read(self, user: str, keys: Sequence[Key]) -> dict[Key, int]:

@@ -33,7 +33,7 @@ class OrderLog:
     """The log in the database of the users. Every call blocks."""
 
     def __init__(self, engine: Engine, now_ms: Callable[[], int] = wall_ms) -> None:
-        self._engine = writing(engine)
+        self._engine, self._writing = engine, writing(engine)
         self._now_ms = now_ms
 
     def note(self, user: str, event: Any) -> bool:
@@ -42,7 +42,7 @@ class OrderLog:
         row = {"id": event.id, "at_ms": self._now_ms(), "user": user, "tenant": event.tenant, "contract": event.subject, "type": event.type}
         told = event.data.model_dump(mode="json", by_alias=True, exclude_none=True)
         try:
-            with self._engine.begin() as connection:
+            with self._writing.begin() as connection:
                 connection.execute(insert(ORDERS), {**row, "told": told})
         except IntegrityError:
             with self._engine.connect() as connection:
@@ -63,7 +63,7 @@ class OrderLog:
         self._change(order_id, fate=fate)
 
     def _change(self, order_id: str, **values: Any) -> None:
-        with self._engine.begin() as connection:
+        with self._writing.begin() as connection:
             connection.execute(update(ORDERS).where(ORDERS.c.id == order_id).values(**values))
 
     def of(self, tenant: str, contract: str) -> list[Order]:

@@ -29,12 +29,12 @@ class Proposals:
     """Those in the database of the users. Every call blocks."""
 
     def __init__(self, engine: Engine, now_ms: Callable[[], int] = wall_ms) -> None:
-        self._engine = writing(engine)
+        self._engine, self._writing = engine, writing(engine)
         self._now_ms = now_ms
 
     def add(self, tenant: str, policy: str, text: str, by: str) -> None:
         row = {"tenant": tenant, "policy": policy, "text": text, "by": by, "at_ms": self._now_ms(), "decided_by": "", "outcome": ""}
-        with self._engine.begin() as connection:
+        with self._writing.begin() as connection:
             connection.execute(insert(PROPOSALS), row)
 
     def latest(self, tenant: str) -> list[Proposal]:
@@ -53,5 +53,5 @@ class Proposals:
     def decide(self, proposal_id: int, by: str, outcome: str) -> bool:
         """Note what became of it. False: somebody was faster."""
         waiting = update(PROPOSALS).where(PROPOSALS.c.id == proposal_id, PROPOSALS.c.decided_by == "")
-        with self._engine.begin() as connection:
+        with self._writing.begin() as connection:
             return connection.execute(waiting.values(decided_by=by, outcome=outcome)).rowcount == 1

@@ -30,7 +30,7 @@ class Tokens:
     """The tokens of one database. Every call blocks."""
 
     def __init__(self, engine: Engine, now_ms: Callable[[], int] = wall_ms) -> None:
-        self._engine = writing(engine)
+        self._engine, self._writing = engine, writing(engine)
         self._now_ms = now_ms
 
     def migrate(self) -> None:
@@ -45,7 +45,7 @@ class Tokens:
         until = None if days is None else now + days * DAY_MS
         row = {"digest": digest(token), "name": name, "role": role, "tenant": tenant, "made_at_ms": now, "until_ms": until}
         try:
-            with self._engine.begin() as connection:
+            with self._writing.begin() as connection:
                 connection.execute(insert(TOKENS), row)
         except IntegrityError:
             raise Refused("refused_taken") from None
@@ -59,7 +59,7 @@ class Tokens:
 
     def remove(self, name: str) -> bool:
         """From now on it opens nothing. False: there is none of that name."""
-        with self._engine.begin() as connection:
+        with self._writing.begin() as connection:
             return connection.execute(delete(TOKENS).where(TOKENS.c.name == name)).rowcount == 1
 
     def user_of(self, token: str) -> User | None:
