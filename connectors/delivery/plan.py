@@ -4,7 +4,7 @@ from enum import Enum, auto
 
 from connectors.delivery.agency import Capabilities
 from connectors.delivery.ledger import Handover, Standing
-from schemas.commands import CaseSubmit, CommandEvent
+from schemas.commands import CaseAnswer, CaseSendMessage, CaseSubmit, CommandEvent
 
 
 class Plan(Enum):
@@ -20,6 +20,7 @@ class Plan(Enum):
     NOT_SUPPORTED = "not_supported"
     CURRENCY_NOT_SUPPORTED = "currency_not_supported"
     HANDOVER_UNKNOWN = "handover_unknown"
+    CASE_ENDED = "case_ended"
 
 
 _RECALL: dict[Standing, Plan] = {
@@ -53,9 +54,13 @@ def plan_alone(handover: Handover, command: CommandEvent, capabilities: Capabili
         return Plan.NOT_SUPPORTED
     if isinstance(command, CaseSubmit):
         return _submit(handover, command, capabilities)
-    if handover.closed:
-        return Plan.NOTHING
-    return (_RECALL if command.type == "case.recall" else _ON_A_CASE)[handover.standing]
+    found = Plan.NOTHING if handover.closed else (_RECALL if command.type == "case.recall" else _ON_A_CASE)[handover.standing]
+    return Plan.CASE_ENDED if found is Plan.NOTHING and of_a_person(command) else found
+
+
+def of_a_person(command: CommandEvent) -> bool:
+    """Whether somebody's own words are in it. That a case is closed is told by itself; that they were not delivered, by nobody else."""
+    return isinstance(command, CaseAnswer) or (isinstance(command, CaseSendMessage) and command.data.text_key is None)
 
 
 def _while_parked(handover: Handover, command: CommandEvent) -> Plan:

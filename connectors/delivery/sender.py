@@ -27,6 +27,7 @@ from connectors.delivery.gate import Gate
 from connectors.delivery.ledger import Handover, Standing
 from connectors.delivery.metrics import Metrics
 from connectors.delivery.mistakes import told_as_failed
+from connectors.delivery.plan import of_a_person
 from connectors.delivery.replies import Told
 from schemas.commands import CaseAnswer, CaseRecall, CaseRefresh, CaseReportPayment, CaseSendMessage, CaseSubmit, CommandEvent
 from schemas.ids import contract_key
@@ -88,9 +89,7 @@ class Sender:
             except SubmissionRejected as error:
                 return self._rejected(command, error)
             except CaseEnded as error:
-                # That the case is closed is told by itself; that a person's words were not delivered would be told by nobody.
-                written = isinstance(command, CaseSendMessage | CaseAnswer)
-                return self.failed(command, error.reason, str(error)) if written else Result(_unchanged)
+                return self.failed(command, error.reason, str(error)) if of_a_person(command) else Result(_unchanged)
             except DebtorMissing as error:
                 return self.failed(command, error.reason)
             except AgencyError as error:

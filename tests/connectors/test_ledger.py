@@ -18,7 +18,7 @@ from connectors.delivery.ledger import Handover, LedgerUnreadable, Parked, Stand
 from connectors.delivery.plan import Plan, plan, plan_alone
 from connectors.delivery.progress import Progress
 from schemas import codec, topics
-from schemas.commands import CaseAnswer, CaseRecall, CaseRefresh, CaseReportPayment, CaseSubmit, CommandEvent
+from schemas.commands import CaseAnswer, CaseRecall, CaseRefresh, CaseReportPayment, CaseSendMessage, CaseSubmit, CommandEvent
 
 MOMENT = datetime(2025, 3, 3, 12, tzinfo=UTC)
 ENVELOPE = {"id": "e-1", "source": "/test", "time": MOMENT, "subject": "C-1", "tenant": "acme"}
@@ -37,6 +37,8 @@ REPORT = CaseReportPayment.model_validate(
 )
 REFRESH = CaseRefresh.model_validate({**ENVELOPE, "id": "e-4", "data": {"handover_id": "h-1"}})
 ANSWER = CaseAnswer.model_validate({**ENVELOPE, "id": "e-5", "data": {"handover_id": "h-1", "question_id": "q", "answer": "yes"}})
+MESSAGE = CaseSendMessage.model_validate({**ENVELOPE, "id": "e-6", "data": {"handover_id": "h-1", "message_id": "m", "text": "hello"}})
+DISPUTED = CaseSendMessage.model_validate({**ENVELOPE, "id": "e-7", "data": {"handover_id": "h-1", "text_key": "disputed"}})
 
 
 def _parked(command: CommandEvent) -> Parked:
@@ -113,6 +115,13 @@ def test_what_is_done_on_a_case_follows_from_how_it_stands(standing: Standing, r
     assert plan(handover, REFRESH, CAPABILITIES) is report
     assert plan(handover, SUBMIT, CAPABILITIES) is (Plan.SEND if standing == "new" else Plan.NOTHING)
     assert plan(ledger.closed(handover), RECALL, CAPABILITIES) is Plan.NOTHING
+
+
+@pytest.mark.parametrize("over", [ledger.closed(HANDOVER), *(ledger.standing(HANDOVER, it) for it in ("rejected", "failed", "cancelled"))])
+def test_words_of_a_person_for_a_case_that_is_over_are_answered_and_our_own_are_not(over: Handover) -> None:
+    assert plan(over, MESSAGE, CAPABILITIES) is Plan.CASE_ENDED
+    assert plan(over, ANSWER, CAPABILITIES) is Plan.CASE_ENDED
+    assert plan(over, DISPUTED, CAPABILITIES) is Plan.NOTHING
 
 
 def test_what_waits_makes_what_follows_wait() -> None:

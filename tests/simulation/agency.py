@@ -1,8 +1,9 @@
 """An agency of a world: what reaches it stays there, whoever is killed. Behind it the adapter by which the delivery code asks it.
 
-A request may be lost on its way, refused for a while, or arrive; its answer may come, come late or be lost. A `strict` agency makes a case
-of each submission that reaches it, so that sending blindly would show; nothing reaches it late. The other kind knows an Idempotency-Key,
-and what was sent to it may reach it long after the sender has given up.
+A request may be lost on its way, refused for a while, fail inside the agency (before or after it took effect), or arrive; its answer
+may come, come late or be lost. A `strict` agency makes a case of each submission that reaches it, and takes each message as a new one,
+so that sending blindly would show; nothing reaches it late. The other kind knows an Idempotency-Key, and what was sent to it may reach
+it long after the sender has given up.
 """
 
 import asyncio
@@ -18,13 +19,17 @@ from zlib import crc32
 from connectors.delivery.agency import (
     Accepted,
     AccountConfig,
+    Answer,
     Capabilities,
     CaseView,
     Change,
     ChangePage,
     Closed,
+    Message,
+    MessageReceived,
     Passed,
     PaymentReceived,
+    QuestionAsked,
     ReportedPayment,
     Submission,
     What,
@@ -35,12 +40,20 @@ _ANSWER_S = 2.0
 _FASTEST_S, _SLOWEST_S = 0.001, 0.02
 _LATE_S = 6.0
 _REJECTED = 0.1
+_WITH_WORDS = 0.5
+"""How often the agency writes and is written to."""
+_WITH_WEBHOOKS = 0.5
 _STORY_S = 1.5
+SECRET_WORDS = "words of the agency about"
+"""In each text of the agency: they may stand nowhere on Kafka in the clear."""
+_CAN = frozenset({"case.submit", "case.recall", "case.report_payment", "case.refresh"})
+_CAN_WRITE = frozenset({"case.send_message", "case.answer"})
+_WRITES = frozenset({"case.message_received", "case.question_asked"})
 
 
 @dataclass
 class Case:
-    """A case as the agency has it. `owed` in minor units."""
+    """A case as the agency has it. `owed` in minor units; `words`: keys of the messages and answers it took, as often as it took each."""
 
     case_id: str
     account: str
@@ -49,6 +62,7 @@ class Case:
     closed: bool = False
     recalled: bool = False
     reported: dict[str, ReportedPayment] = field(default_factory=dict)
+    words: list[str] = field(default_factory=list)
     changes: list[Change] = field(default_factory=list)
 
 
@@ -58,13 +72,18 @@ class Bureau:
     def __init__(self, seed: int) -> None:
         self._chance = random.Random(f"{seed} agency")
         self.strict = self._chance.random() < 0.5
+        self._words = random.Random(f"{seed} words")
+        writes = self._words.random() < _WITH_WORDS
         self.capabilities = Capabilities(
             agency="atriga",
-            commands=frozenset({"case.submit", "case.recall", "case.report_payment", "case.refresh"}),
+            commands=_CAN | _CAN_WRITE if writes else _CAN,
             asks_by_reference=self._chance.random() < 0.85,
             feed=self._chance.random() < 0.75,
+            tells=_WRITES if writes else frozenset(),
+            webhook=self._words.random() < _WITH_WEBHOOKS,
         )
         self._lost, self._unanswered, self._limited = (self._chance.choice((0.0, 0.05, 0.2)) for _ in range(3))
+        self._failing = self._words.choice((0.0, 0.0, 0.05, 0.2))
         self._page = self._chance.choice((1, 2, 50))
         self.calm = False
         self.sent = 0
@@ -74,6 +93,8 @@ class Bureau:
         self.cases: dict[str, list[Case]] = defaultdict(list)
         self.trail: dict[str, list[str]] = defaultdict(list)
         self.told: Counter[str] = Counter()
+        self.heard: Callable[[Case], None] = lambda case: None
+        """Is told each case to which something happens, as it happens."""
         self._feeds: dict[str, list[Change]] = defaultdict(list)
 
     def open(self, account: AccountConfig) -> "Desk":
@@ -83,12 +104,17 @@ class Bureau:
     def fate(self) -> str:
         """What becomes of a request."""
         drawn = 1.0 if self.calm else self._chance.random()
-        for name, share in (("lost", self._lost), ("unanswered", self._unanswered), ("limited", self._limited)):
+        shares = {"lost": self._lost, "unanswered": self._unanswered, "limited": self._limited, "failed": self._failing}
+        for name, share in shares.items():
             if drawn < share:
                 self.told[f"request_{name}"] += 1
                 return name
             drawn -= share
         return "answered"
+
+    def fails_early(self) -> bool:
+        """Whether what fails at the agency fails before it took effect."""
+        return self._words.random() < 0.5
 
     def way_s(self, *, there: bool) -> float:
         """How long a message takes; one to a strict agency is never late."""
@@ -131,6 +157,14 @@ class Bureau:
             case.reported[payment.key] = payment
             case.owed -= payment.amount_minor
 
+    def hear(self, case_id: str, key: str) -> None:
+        """A message, or an answer to a question."""
+        case = self._case(case_id)
+        if case.closed:
+            raise CaseEnded("closed")
+        if self.strict or key not in case.words:
+            case.words.append(key)
+
     def page(self, account: str, cursor: str | None) -> ChangePage:
         feed, first = self._feeds[account], int(cursor or 0)
         after = min(first + self._page, len(feed))
@@ -146,7 +180,9 @@ class Bureau:
         """Accepted, perhaps paid, perhaps closed; what was closed meanwhile stays as it is."""
         if case.closed:
             return
-        if len(case.changes) == 1:
+        if self.capabilities.tells and self._words.random() < 0.4:
+            self._write(case)
+        elif len(case.changes) == 1:
             self._happens(case, Accepted())
         elif self._chance.random() < 0.4 and case.owed > 1:
             paid = self._chance.choice((case.owed, case.owed // 2))
@@ -157,6 +193,12 @@ class Bureau:
             self._happens(case, Closed("successful", "paid") if case.owed <= 0 else Closed("unsuccessful", "irrecoverable"))
         if not case.closed and len(case.changes) < 6:
             self._later(case, lambda: self._go_on(case))
+
+    def _write(self, case: Case) -> None:
+        """Something in words, or a question with answers to choose from."""
+        number, text = len(case.changes), f"{SECRET_WORDS} {case.case_id}-{len(case.changes)}"
+        question = QuestionAsked(f"Q-{number}", text, "choice", (f"{text}: yes", f"{text}: no"))
+        self._happens(case, self._words.choice((MessageReceived(f"M-{number}", text), question)))
 
     def _later(self, case: Case, happen: Callable[[], None]) -> None:
         self.stories += 1
@@ -173,6 +215,7 @@ class Bureau:
         change = Change(case.submission.handover_id, case.case_id, f"{case.case_id}-{len(case.changes)}", at, what)
         case.changes.append(change)
         self._feeds[case.account].append(change)
+        self.heard(case)
 
 
 class Desk:
@@ -212,6 +255,12 @@ class Desk:
     async def report_payment(self, case_id: str, payment: ReportedPayment) -> None:
         await self._changed(lambda: self._bureau.report_payment(case_id, payment))
 
+    async def send_message(self, case_id: str, message: Message) -> None:
+        await self._changed(lambda: self._bureau.hear(case_id, message.key))
+
+    async def answer(self, case_id: str, answer: Answer) -> None:
+        await self._changed(lambda: self._bureau.hear(case_id, answer.key))
+
     async def changes(self, cursor: str | None) -> ChangePage:
         page: ChangePage = await self._asked(lambda: self._bureau.page(self._account, cursor))
         return page
@@ -223,14 +272,14 @@ class Desk:
         self._bureau.sent += 1
         try:
             return await self._answered(act)
-        except TimeoutError:
-            raise ResultUnknown("no answer") from None
+        except (TimeoutError, _Failed) as error:
+            raise ResultUnknown(str(error) or "no answer") from None
 
     async def _asked(self, act: Callable[[], Any]) -> Any:
         try:
             return await self._answered(act)
-        except TimeoutError:
-            raise Unavailable("no answer") from None
+        except (TimeoutError, _Failed) as error:
+            raise Unavailable(str(error) or "no answer") from None
 
     async def _answered(self, act: Callable[[], Any]) -> Any:
         """What the agency says to `act`. Its side is nobody's process: what has left arrives although the sender is killed."""
@@ -245,8 +294,10 @@ class Desk:
                 said, raised = None, error
             if fate == "answered":
                 loop.call_later(back_s, give, said, raised, context=contextvars.Context())
+            elif fate == "failed":
+                loop.call_later(back_s, give, None, _Failed("500"), context=contextvars.Context())
 
-        def give(said: Any, raised: AgencyError | None) -> None:
+        def give(said: Any, raised: Exception | None) -> None:
             if answer.done():
                 return
             if raised is None:
@@ -256,14 +307,20 @@ class Desk:
 
         if fate == "limited":
             loop.call_later(way_s, give, None, RateLimited("slow down", 0.2), context=contextvars.Context())
+        elif fate == "failed" and bureau.fails_early():
+            loop.call_later(way_s, give, None, _Failed("500"), context=contextvars.Context())
         elif fate != "lost":
             loop.call_later(way_s, arrive, context=contextvars.Context())
         async with asyncio.timeout(_ANSWER_S):
             return await answer
 
 
+class _Failed(Exception):
+    """The agency's own failure, as a 5xx."""
+
+
 def _view(case: Case) -> CaseView:
     when = case.submission.submitted_at
-    reported = frozenset(case.reported)
+    reported = frozenset((*case.reported, *case.words))
     reference = case.submission.handover_id
     return CaseView(reference, case.case_id, when, case.closed, case.recalled, reported, tuple(case.changes))

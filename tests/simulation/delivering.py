@@ -12,10 +12,12 @@ from connectors.delivery.agency import AccountConfig
 from connectors.delivery.config import ConnectorConfig
 from connectors.delivery.connector import Connector
 from connectors.delivery.owner import Pace
+from connectors.delivery.sealing import Key, Keys
 from schemas import topics
 from streams.engine.errors import Unreachable
 from tests.auditor.life import Life, Line
 from tests.simulation.agency import Bureau
+from tests.simulation.hints import Hints
 from tests.simulation.loop import Process
 from tests.simulation.world import World
 
@@ -23,14 +25,15 @@ APP = "connector"
 _ACCOUNTS = ("main", "second", "third", "fourth", "fifth", "sixth")
 _STARTED_AGAIN_AFTER_S = 1.0
 _AIMED_WITHIN_S = 3.0
+KEYS = Keys([Key.of(b"the key that never is on Kafka  ")])
 
 
 class HandedOver(Life):
     """A life in which much is handed over. What the agency answers is not written here: the connectors tell it."""
 
     def _weights(self) -> dict[Callable[[], None], float]:
-        self.temper |= {"_order": 2.0, "_recall": 1.0, "_payment": 1.0}
-        return {**super()._weights(), self._order: 25, self._recall: 4, self._payment: 12, self._reply: 0}
+        self.temper |= {"_order": 2.0, "_recall": 1.0, "_payment": 1.0, "_wish": 1.0}
+        return {**super()._weights(), self._order: 25, self._recall: 4, self._payment: 12, self._wish: 6, self._reply: 0}
 
 
 class _NoPages:
@@ -92,7 +95,7 @@ class Place:
     async def _run(self) -> None:
         ended = self._ended_event = asyncio.Event()
         pace = Pace(feed_interval_s=3.0, again_s=0.2, closed_s=0.1, fresh=True)
-        config = ConnectorConfig(self._world.connection, self._accounts, app=APP, pace=pace, instance=self._instance)
+        config = ConnectorConfig(self._world.connection, self._accounts, KEYS, app=APP, pace=pace, instance=self._instance)
         self.connector = Connector(config, {"atriga": self._bureau.open})
         self.connector._server = _NoPages(7_000 + self._number)  # type: ignore[assignment]
         try:
@@ -123,6 +126,7 @@ class Delivering:
         self._chance = random.Random(f"{world.seed} delivering")
         self._world = world
         self.bureau = Bureau(world.seed)
+        self.hints = Hints(world, self.bureau, KEYS) if self.bureau.capabilities.webhook else None
         self.told: Counter[str] = Counter()
         static = self._chance.random() < 0.3
         self.places = [
@@ -135,7 +139,9 @@ class Delivering:
             self._kinds.append(self._pause)
         self._maker: asyncio.Future[None] | None = None
 
-    def start(self) -> None:
+    async def start(self) -> None:
+        if self.hints is not None:
+            await self.hints.start()
         for place in self.places:
             place.start()
         self._maker = asyncio.ensure_future(self._make())
@@ -154,6 +160,8 @@ class Delivering:
                 place.process.resume()
 
     async def stop(self) -> None:
+        if self.hints is not None:
+            await self.hints.stop()
         for place in self.places:
             assert place.ended is None, f"{place.name} ended by itself: {place.ended!r}"
             await place.stop()
@@ -166,7 +174,7 @@ class Delivering:
         """What is not finished."""
         world = self._world
         committed = world.cluster.groups.group(APP).offsets
-        places = [(topic, number) for topic in (topics.COMMANDS, topics.OUTBOX) for number in range(world.partitions)]
+        places = [(topic, number) for topic in (topics.COMMANDS, topics.OUTBOX, topics.INBOX) for number in range(world.partitions)]
         behind = [place for place in places if committed.get(place, 0) < world.cluster.log(*place).end]
         found = [f"{topic}-{number} from {committed.get((topic, number), 0)}" for topic, number in behind]
         found += [
@@ -177,7 +185,7 @@ class Delivering:
         standing = [place.standing() for place in self.places]
         found += [f"halted: {one['halted']}" for one in standing if one.get("halted")]
         accounts = [(key, status) for one in standing for key, status in one.get("accounts", {}).items()]
-        found += [f"{key}: {status}" for key, status in accounts if status["parked"] or status["busy"]]
+        found += [f"{key}: {status}" for key, status in accounts if status["parked"] or status["busy"] or status["closed"]]
         if self.bureau.capabilities.feed:
             ends = {key: self.bureau.page(key, "1000000").cursor for key, _ in accounts}
             found += [

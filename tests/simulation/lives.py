@@ -57,7 +57,7 @@ async def publish(world: World, lines: list[Line]) -> None:
     chance, pause_s = world.chance, world.chance.choice(_FLOW_S)
     wrong_place, poison = chance.choice((0.0, 0.02)), chance.choice((0.0, 0.01))
     producer = world.producer()
-    await _until_taken(producer.start)
+    await until_taken(producer.start)
     stamp = 0
     for line in lines:
         value, stamp = json.dumps(line["value"]).encode(), max(stamp, int(_time(line) * 1000))
@@ -79,10 +79,11 @@ async def publish(world: World, lines: list[Line]) -> None:
 
 
 async def _send(producer: Any, topic: str, value: bytes, key: bytes | None, timestamp_ms: int, partition: int | None) -> None:
-    await _until_taken(lambda: producer.send_and_wait(topic, value, key, partition, timestamp_ms))
+    await until_taken(lambda: producer.send_and_wait(topic, value, key, partition, timestamp_ms))
 
 
-async def _until_taken(ask: Any) -> None:
+async def until_taken(ask: Any) -> None:
+    """Ask Kafka until it answers."""
     while True:
         try:
             await ask()

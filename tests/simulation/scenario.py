@@ -10,8 +10,8 @@ from dataclasses import dataclass, field
 from mahnlauf.audit.auditing import audit
 from streams.processor import EscalationProcessor
 from tests.auditor.life import Life
-from tests.simulation import delivered, judge, lives
-from tests.simulation.delivering import Delivering, HandedOver
+from tests.simulation import delivered, judge, lives, words
+from tests.simulation.delivering import KEYS, Delivering, HandedOver
 from tests.simulation.housekeeping import Housekeeping
 from tests.simulation.trouble import Trouble
 from tests.simulation.world import World
@@ -50,7 +50,7 @@ async def _scenario(world: World) -> Run:
         worker.start()
     if delivering is not None:
         lines = lives.described(random.Random(f"{world.seed} debtors"), count) + lines
-        delivering.start()
+        await delivering.start()
     trouble, housekeeping = Trouble(world), Housekeeping(world)
     await lives.publish(world, lines)
     await trouble.end()
@@ -67,10 +67,11 @@ async def _scenario(world: World) -> Run:
     told.fenced, told.virtual_s = world.cluster.transactions.fenced, world.loop.time()
     told.findings = [str(finding) for finding in verdict.findings.kept] + judge.findings(world.cluster, world.partitions)
     if delivering is not None:
-        told.faults += delivering.told + delivering.bureau.told
+        told.faults += delivering.told + delivering.bureau.told + (delivering.hints.told if delivering.hints else Counter())
         told.findings += delivered.findings(
             world.cluster, world.partitions, delivering.bureau, paused=bool(delivering.told["connector_pause"])
         )
+        told.findings += await words.findings(world, delivering.bureau, KEYS)
     return told
 
 
@@ -79,6 +80,9 @@ async def _delivered(world: World, delivering: Delivering) -> None:
     await delivering.end()
     try:
         await world.until(delivering.finished, "every handover is answered, and every answer applied", _ALL_APPLIED_WITHIN_S)
+        if delivering.hints is not None:
+            await delivering.hints.again()
+            await world.until(delivering.finished, "every hint is followed", _ALL_APPLIED_WITHIN_S)
     except AssertionError as error:
         raise AssertionError(f"{error}; {'; '.join(delivering.left())}") from None
     await delivering.stop()
