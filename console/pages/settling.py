@@ -117,33 +117,39 @@ class Settling:
                 said = await self._changed(form.get("do", ""), tenant, name, form)
             except Unfit as error:
                 return await self._agencies(request, user, wrong=str(error), status_code=400)
-            return await self._agencies(request, user, said=said)
+            return await self._agencies(request, user, said=said, about=f"{tenant} / {name}")
 
         return await self._sent(request, changed)
 
     async def _changed(self, what: str, tenant: str, name: str, form: Form) -> str:
+        """What is told of it: the agency's words, or the key of ours."""
         match what:
             case "validate":
                 return await self._office.validate_account(tenant, name)
             case "pause":
                 await self._office.pause_account(tenant, name, form.get("why", "").strip() or "paused on the console")
+                return "account_paused"
             case "resume":
                 await self._office.pause_account(tenant, name, "")
+                return "account_resumed"
             case "rotate":
                 await self._office.rotate_account(tenant, name, _secret(form))
+                return "account_rotated"
             case "add":
                 settings = {field: value for field in ("url", "per_second") if (value := form.get(field, "").strip())}
                 told = {field: form.get(field, "").strip() for field in ("tenant", "account", "agency", "mode", "customer_id")}
                 await self._office.add_account({**told, "settings": settings}, _secret(form))
+                return "account_added"
             case _:
                 raise HTTPException(400)
-        return ""
 
-    async def _agencies(self, request: Request, user: User, *, status_code: int = 200, wrong: str = "", said: str = "") -> Response:
+    async def _agencies(
+        self, request: Request, user: User, *, status_code: int = 200, wrong: str = "", said: str = "", about: str = ""
+    ) -> Response:
         known = [one for one in await self._office.accounts() if user.tenant in ("", one.tenant)]
         lines = await run_in_threadpool(overview.by_agency, self._views, user.tenant)
         values = {"accounts": known, "by_agency": lines, "agencies": self._office.agencies, "may_settle": user.role in MAY_SETTLE}
-        return self._pages.drawn(request, "agencies.html", user, status_code=status_code, **values, wrong=wrong, said=said)
+        return self._pages.drawn(request, "agencies.html", user, status_code=status_code, **values, wrong=wrong, said=said, about=about)
 
     async def _entered(self, request: Request, page: Callable[[Request, User], Awaitable[Response]]) -> Response:
         user = await self._pages.entered(request)

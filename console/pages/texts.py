@@ -4,6 +4,8 @@ that is not here is shown as it is, its underscores as spaces."""
 from collections.abc import Callable
 from typing import Final, Literal, TypeAlias
 
+from console.pages import texts_money
+
 Language: TypeAlias = Literal["en", "de"]
 LANGUAGES: Final[tuple[Language, ...]] = ("en", "de")
 
@@ -364,6 +366,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "kind_change": ("Change", "Änderung"),
     "kind_reply": ("Agency", "Inkasso"),
     "kind_notice": ("To the debtor", "An den Schuldner"),
+    **texts_money.TEXTS,
 }
 
 

@@ -90,9 +90,12 @@ def test_accounts_are_added_asked_paused_and_given_another_secret_by_admins(hous
     assert f"paused: {SCRIPT}"[:7] in sent(otto, "/agencies", **where, do="pause", why=SCRIPT).text
     assert SCRIPT not in otto.get("/agencies").text
     assert house.office.known["other", "main"].paused == SCRIPT
-    sent(otto, "/agencies", **where, do="resume")
+    assert "The account goes on." in sent(otto, "/agencies", **where, do="resume").text
     assert house.office.known["other", "main"].paused == ""
-    sent(otto, "/agencies", **where, do="rotate", secret="s3cret-two")
+    rotated = sent(otto, "/agencies", **where, do="rotate", secret="s3cret-two").text
+    assert 'role="status"><b>other / main</b>: The secret was changed.' in rotated
+    assert "s3cret-two" not in rotated
+    assert sent(otto, "/agencies", **where, do="rotate", secret=" ").text.count('role="status"') == 0, "nothing was changed"
     assert house.office.secrets == ["s3cret-one", "s3cret-two"]
     assert "4711" not in wilma.get("/agencies").text, "another tenant's"
     assert sent(otto, "/agencies", **where, do="explode").status_code == 400
