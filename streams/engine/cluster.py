@@ -98,15 +98,20 @@ class Cluster:
         await self._client.set_topics(self._topics)
 
     async def partitions(self, topic: str) -> int:
-        """How many partitions `topic` has. Raises EngineError if there is no such topic."""
+        """How many partitions `topic` has. Raises EngineError if there is no such topic, Unreachable if no broker says so."""
         await self.watch({topic})
-        loop = asyncio.get_running_loop()
-        deadline = loop.time() + _NEW_TOPIC_KNOWN_WITHIN_S
+        clock = asyncio.get_running_loop().time
+        began, answered_at = clock(), None
         while not (numbers := self._client.cluster.partitions_for_topic(topic)):
-            if loop.time() > deadline:
+            if answered_at is not None and clock() - answered_at > _NEW_TOPIC_KNOWN_WITHIN_S:
                 raise EngineError(f"there is no topic {topic} on this cluster; create it first")
+            if answered_at is None and clock() - began > self._answer_within_s:
+                raise Unreachable(f"no broker said for {self._answer_within_s:.0f} s how many partitions {topic} has")
             await asyncio.sleep(_ASK_AGAIN_S)
-            await self._client.force_metadata_update()
+            if not await self._client.force_metadata_update():
+                answered_at = None  # nobody answered, which says nothing about the topic
+            elif answered_at is None:
+                answered_at = clock()
         return len(numbers)
 
     async def high_watermarks(self, topics: Iterable[str], partition: int) -> dict[str, int]:

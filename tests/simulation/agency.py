@@ -1,9 +1,9 @@
 """An agency of a world: what reaches it stays there, whoever is killed. Behind it the adapter by which the delivery code asks it.
 
-A request may be lost on its way, refused for a while, fail inside the agency (before or after it took effect), or arrive; its answer
-may come, come late or be lost. A `strict` agency makes a case of each submission that reaches it, and takes each message as a new one,
-so that sending blindly would show; nothing reaches it late. The other kind knows an Idempotency-Key, and what was sent to it may reach
-it long after the sender has given up.
+It may be away for a while. A request may be lost on its way, refused for now, fail inside the agency (before or after it took effect),
+or arrive; its answer may come, come late or be lost. A `strict` agency makes a case of each submission that reaches it, and takes each
+message as a new one, so that sending blindly would show; nothing reaches it late. The other kind knows an Idempotency-Key, and what was
+sent to it may reach it long after the sender has given up.
 """
 
 import asyncio
@@ -85,7 +85,7 @@ class Bureau:
         self._lost, self._unanswered, self._limited = (self._chance.choice((0.0, 0.05, 0.2)) for _ in range(3))
         self._failing = self._words.choice((0.0, 0.0, 0.05, 0.2))
         self._page = self._chance.choice((1, 2, 50))
-        self.calm = False
+        self.calm = self.away = False
         self.sent = 0
         """Requests that have left and change something."""
         self.stories = 0
@@ -103,6 +103,8 @@ class Bureau:
 
     def fate(self) -> str:
         """What becomes of a request."""
+        if self.away and not self.calm:
+            return "away"
         drawn = 1.0 if self.calm else self._chance.random()
         shares = {"lost": self._lost, "unanswered": self._unanswered, "limited": self._limited, "failed": self._failing}
         for name, share in shares.items():
@@ -167,8 +169,12 @@ class Bureau:
 
     def page(self, account: str, cursor: str | None) -> ChangePage:
         feed, first = self._feeds[account], int(cursor or 0)
-        after = min(first + self._page, len(feed))
+        after = max(first, min(first + self._page, len(feed)))
         return ChangePage(tuple(feed[first:after]), str(after), after < len(feed))
+
+    def happened(self, account: str) -> int:
+        """How many changes the account's feed has."""
+        return len(self._feeds[account])
 
     def _case(self, case_id: str) -> Case:
         found = [case for cases in self.cases.values() for case in cases if case.case_id == case_id]
@@ -307,7 +313,7 @@ class Desk:
 
         if fate == "limited":
             loop.call_later(way_s, give, None, RateLimited("slow down", 0.2), context=contextvars.Context())
-        elif fate == "failed" and bureau.fails_early():
+        elif fate == "away" or (fate == "failed" and bureau.fails_early()):
             loop.call_later(way_s, give, None, _Failed("500"), context=contextvars.Context())
         elif fate != "lost":
             loop.call_later(way_s, arrive, context=contextvars.Context())

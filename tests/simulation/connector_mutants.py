@@ -5,7 +5,7 @@ from contextlib import AbstractContextManager, contextmanager
 from dataclasses import replace
 from typing import Any
 
-from connectors.delivery import book, partition, sender
+from connectors.delivery import book, feed, owner, partition, sender
 from connectors.delivery.agency import Submission
 from connectors.delivery.errors import ResultUnknown
 from streams.engine.transaction import TransactionalWriter
@@ -64,6 +64,25 @@ def _other_key_each_time() -> AbstractContextManager[None]:
         return replace(Submission(handover_id, *more), handover_id=f"{handover_id}-{next(counted)}")
 
     return changed(sender, "Submission", another)
+
+
+def _parked_dropped() -> AbstractContextManager[None]:
+    """What can't go now never goes."""
+
+    async def forgotten(self: Any, job: Any, why: Any) -> None:
+        await self._finish(job, sender.Result(lambda now: now))
+
+    return changed(owner.AccountOwner, "_park", forgotten)
+
+
+def _cursor_too_far() -> AbstractContextManager[None]:
+    """A feed is read on from one behind where its page ended."""
+    bounded = feed._bounded
+
+    def one_too_far(page: Any) -> Any:
+        return replace(bounded(page), cursor=str(int(page.cursor) + 1)) if page.changes else page
+
+    return changed(feed, "_bounded", one_too_far)
 
 
 def _replies_after_positions() -> AbstractContextManager[None]:

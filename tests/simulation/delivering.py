@@ -25,6 +25,8 @@ APP = "connector"
 _ACCOUNTS = ("main", "second", "third", "fourth", "fifth", "sixth")
 _STARTED_AGAIN_AFTER_S = 1.0
 _AIMED_WITHIN_S = 3.0
+_WITH_OUTAGES = 0.4
+"""How often the agency itself is away now and then."""
 KEYS = Keys([Key.of(b"the key that never is on Kafka  ")])
 
 
@@ -137,21 +139,24 @@ class Delivering:
         self._kinds: list[Callable[[Place], Awaitable[None]]] = [self._kill, self._kill, self._stop, self._isolate]
         if not self.bureau.strict:  # between the intent and the first byte nothing but the key protects from a process that stood still
             self._kinds.append(self._pause)
-        self._maker: asyncio.Future[None] | None = None
+        self._outages = random.Random(f"{world.seed} outages")
+        self._makers: list[asyncio.Future[None]] = []
 
     async def start(self) -> None:
         if self.hints is not None:
             await self.hints.start()
         for place in self.places:
             place.start()
-        self._maker = asyncio.ensure_future(self._make())
+        self._makers = [asyncio.ensure_future(self._make())]
+        if self._outages.random() < _WITH_OUTAGES:
+            self._makers.append(asyncio.ensure_future(self._agency_away()))
 
     async def end(self) -> None:
         """No more faults: every connector is there, and the agency answers."""
         self.bureau.calm = True
-        if self._maker is not None:
-            self._maker.cancel()
-            await asyncio.gather(self._maker, return_exceptions=True)
+        for maker in self._makers:
+            maker.cancel()
+        await asyncio.gather(*self._makers, return_exceptions=True)
         for place in self.places:
             self._world.loop.unreachable.discard(place.name)
             if place.process is None:
@@ -187,10 +192,8 @@ class Delivering:
         accounts = [(key, status) for one in standing for key, status in one.get("accounts", {}).items()]
         found += [f"{key}: {status}" for key, status in accounts if status["parked"] or status["busy"] or status["closed"]]
         if self.bureau.capabilities.feed:
-            ends = {key: self.bureau.page(key, "1000000").cursor for key, _ in accounts}
-            found += [
-                f"{key}: its feed is read to {status['cursor']}" for key, status in accounts if (status["cursor"] or "0") != ends[key]
-            ]
+            unread = [(key, status["cursor"]) for key, status in accounts if int(status["cursor"] or "0") < self.bureau.happened(key)]
+            found += [f"{key}: its feed is read to {cursor}" for key, cursor in unread]
         return found
 
     async def _make(self) -> None:
@@ -204,6 +207,20 @@ class Delivering:
                 kind = self._chance.choice(self._kinds)
                 self.told[f"connector{kind.__name__}"] += 1
                 await kind(self._chance.choice(running))
+
+    async def _agency_away(self) -> None:
+        """From when something is ordered of it: it is asked for so little that it would seldom be missed otherwise."""
+        for _ in range(self._outages.choice((1, 3, 10))):
+            ordered = self._ordered()
+            while self._ordered() == ordered:
+                await asyncio.sleep(0.01)
+            self.told["agency_away"] += 1
+            self.bureau.away = True
+            await asyncio.sleep(self._outages.choice((1.0, 5.0, 20.0)))
+            self.bureau.away = False
+
+    def _ordered(self) -> int:
+        return sum(self._world.cluster.log(topics.COMMANDS, number).end for number in range(self._world.partitions))
 
     async def _amid_a_request(self) -> None:
         """After it has left, and before what came of it is noted."""
