@@ -32,6 +32,7 @@ from console.pages.entering import PATH as PROVIDER_PATH
 from console.pages.explaining import Explaining
 from console.pages.formats import formats_in
 from console.pages.letters import DeadLetters
+from console.pages.money import MoneyPages
 from console.pages.settling import Settling
 from console.pages.texts import language_of, texts_in
 from console.people import People
@@ -349,6 +350,7 @@ def make_app(console: Console) -> FastAPI:
     app.add_api_route("/cases.csv", pages.cases_csv, methods=["GET"])
     app.add_api_route("/cases/{tenant}/{name:path}", pages.contract, methods=["GET"])
     app.add_api_route("/cases/{tenant}/{name:path}", pages.order, methods=["POST"])
+    app.add_api_route("/money/{tenant}/{name:path}", MoneyPages(pages, console.views).show, methods=["GET"])
     if console.office is not None:
         settling = Settling(pages, console.office, console.people.proposals, console.views)
         app.add_api_route("/policies", settling.policies, methods=["GET"])

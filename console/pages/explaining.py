@@ -8,7 +8,7 @@ from starlette.exceptions import HTTPException
 
 from console.actions.desk import Unsent
 from console.actions.office import Office, Unfit
-from console.pages.settling import Drawing
+from console.pages.drawing import Drawing
 
 log = logging.getLogger(__name__)
 

@@ -11,7 +11,8 @@ from starlette.exceptions import HTTPException
 from console.actions.desk import Unsent
 from console.actions.office import DeadLetter, LetterPlace, Office, Unfit
 from console.actions.ordering import MAY_ORDER
-from console.pages.settling import MAY_SETTLE, Drawing
+from console.pages.drawing import Drawing
+from console.pages.settling import MAY_SETTLE
 from console.people.directory import User
 from console.people.letters import Letters
 

@@ -2,7 +2,7 @@
 
 import logging
 from collections.abc import Awaitable, Callable, Mapping
-from typing import Any, Final, Protocol
+from typing import Any, Final
 
 from fastapi import Request, Response
 from fastapi.responses import RedirectResponse
@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from console.actions.desk import Unsent
 from console.actions.office import Office, Unfit
 from console.pages import overview
+from console.pages.drawing import Drawing
 from console.people.directory import User
 from console.people.proposals import Proposal, Proposals
 
@@ -21,14 +22,6 @@ log = logging.getLogger(__name__)
 MAY_SETTLE: Final = frozenset({"admin"})
 MAY_PROPOSE: Final = frozenset({"work", "admin"})
 Form = Mapping[str, str]
-
-
-class Drawing(Protocol):
-    """What these pages need of all pages."""
-
-    async def entered(self, request: Request) -> User | None: ...
-    def drawn(self, request: Request, template: str, user: User, *, status_code: int = 200, **values: Any) -> Response: ...
-    def to_login(self) -> Response: ...
 
 
 class Settling:

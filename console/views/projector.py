@@ -175,6 +175,8 @@ class Projector:
     def _rows(self, records: Iterable[Any]) -> list[tuple[int, tuple[str, str], dict[str, Any] | None]]:
         rows = []
         for record in records:
+            if not VIEWS[record.topic].is_for(record.value):
+                continue
             try:
                 rows.append(_row(record))
             except codec.Unreadable as error:  # the processor dead-letters what is wrong among the replies; here it only isn't shown
@@ -188,4 +190,5 @@ def _row(record: Any) -> tuple[int, tuple[str, str], dict[str, Any] | None]:
         tenant, _, contract = (record.key or b"").decode(errors="replace").partition("/")
         return record.offset, (tenant, contract), None
     event = codec.decode(record.topic, record.value, record.headers, record.key)
-    return record.offset, (event.tenant, event.subject), storable(VIEWS[record.topic].row(event))
+    row = VIEWS[record.topic].row(event)
+    return record.offset, (event.tenant, event.subject), None if row is None else storable(row)

@@ -9,6 +9,8 @@ from sqlalchemy import Table
 
 from console.views.tables import CASES, DEBTORS, HISTORY, NOTICES, REPLIES
 from schemas import topics
+from schemas.billing import PaymentEvent, PaymentReceivedData
+from schemas.commands import CaseReportPaymentData, CaseSubmitData, CommandEvent
 from schemas.debtors import DebtorDescribed
 from schemas.fields import is_sealed
 from schemas.notices import NoticeEvent
@@ -27,6 +29,8 @@ class Acts(IntEnum):
     PERSON = 3
 
 
+CLAIM: Final = {"invoice_id", "due_on", "open", "costs", "interest"}
+"""Of each receivable that was handed over."""
 WITH_AGENCY: Final = frozenset({"Passed", "Accepted", "FirstDunningPhase", "SecondDunningPhase", "DebtCollection"})
 REJECTED: Final = "rejected"
 FOR_A_PERSON: Final = {"Rejected": REJECTED}
@@ -111,12 +115,40 @@ def debtor(event: DebtorDescribed) -> Row:
     return {"tenant": event.tenant, "contract": event.subject, "name": name, "sought": name.lower()}
 
 
-class View(NamedTuple):
-    """A topic and its table. A compacted topic's row is its key's latest, and goes with its tombstone; others add a row a record."""
+def command(event: CommandEvent) -> Row | None:
+    """A handover, or a payment that its agency is told of."""
+    data = event.data
+    if isinstance(data, CaseSubmitData):
+        told = data.model_dump(mode="json", include={"handover_id", "agency_account", "currency", "open_amount", "costs", "interest"})
+        told["claims"] = [claim.model_dump(mode="json", include=CLAIM) for claim in data.claims]
+    elif isinstance(data, CaseReportPaymentData):
+        told = {**data.model_dump(mode="json"), "id": event.id}
+    else:
+        return None
+    return {"tenant": event.tenant, "contract": event.subject, "type": event.type, "time": moment(event.time), "told": told}
 
-    table: Table
+
+def payout(event: PaymentEvent) -> Row | None:
+    """What an agency remits; what others pay is in the contract's sums."""
+    if not isinstance(event.data, PaymentReceivedData) or event.data.via != "agency":
+        return None
+    fields = {"payment_id", "amount", "currency", "value_date", "withheld", "statement_id"}
+    told = event.data.model_dump(mode="json", include=fields, exclude_none=True)
+    return {"tenant": event.tenant, "contract": event.subject, "type": event.type, "time": moment(event.time), "told": told}
+
+
+class View(NamedTuple):
+    """A topic and its table. A compacted topic's row is its key's latest, and goes with its tombstone; others add a row a record, or have
+    no table of their own (`money.py`). A record without `sign` among its bytes brings nothing, and is not even read."""
+
+    table: Table | None
     compacted: bool
-    row: Callable[[Any], Row]
+    row: Callable[[Any], Row | None]
+    sign: bytes = b""
+
+    def is_for(self, value: bytes | None) -> bool:
+        """Whether a record may bring something; any sign can be written as an escape of JSON."""
+        return value is None or self.sign in value or b"\\u" in value
 
 
 VIEWS: Final[Mapping[str, View]] = {
@@ -125,4 +157,6 @@ VIEWS: Final[Mapping[str, View]] = {
     topics.REPLIES: View(REPLIES, False, told),
     topics.NOTICES: View(NOTICES, False, told),
     topics.DEBTORS: View(DEBTORS, True, debtor),
+    topics.COMMANDS: View(None, False, command),
+    topics.PAYMENTS: View(None, False, payout, b"agency"),
 }

@@ -5,7 +5,7 @@ applied, and the caller reads on from where the database stands. So two projecto
 """
 
 import time
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -13,8 +13,8 @@ from sqlalchemy import JSON, Connection, Engine, Table, and_, bindparam, delete,
 from sqlalchemy.dialects import postgresql, sqlite
 
 from console.database import among, migrate, writing
-from console.views import totals
-from console.views.rows import VIEWS, Row, View
+from console.views import money, totals
+from console.views.rows import VIEWS, Row
 from console.views.tables import CASES, CONTENTS, DEBTORS, POSITIONS, TOTALS
 from schemas import topics
 
@@ -24,6 +24,10 @@ Key: TypeAlias = tuple[str, str]
 """Tenant and contract."""
 AWAY_MAX_MS: Final = topics.TOMBSTONE_MS - 24 * 3600 * 1000
 """Who was away for longer may have missed deletions, which a compacted topic keeps for seven days; a day is left for clocks."""
+
+
+MONEY: Final = (topics.COMMANDS, topics.REPLIES, topics.PAYMENTS)
+"""Topics that tell of claims and payments."""
 
 
 class Overtaken(Exception):
@@ -73,7 +77,8 @@ class Store:
             _refuse_other_topics(known, topic_ids)
             away = {place[0] for place, row in known.items() if place in beginnings and _was_away(place[0], row.caught_up_ms)}
             for topic in away:
-                _begin_anew(connection, topic, VIEWS[topic].table)
+                if (table := VIEWS[topic].table) is not None:
+                    _begin_anew(connection, topic, table)
             new = {place: begin for place, begin in beginnings.items() if place not in known or place[0] in away}
             if new:
                 connection.execute(_kept(connection, POSITIONS), [_position(place, begin, topic_ids) for place, begin in new.items()])
@@ -90,7 +95,9 @@ class Store:
                 _move(connection, place, pieces[place])
             for topic, view in VIEWS.items():
                 mine = [(place[1], piece) for place, piece in pieces.items() if place[0] == topic]
-                (_replace if view.compacted else _add)(connection, view, mine)
+                if view.table is not None:
+                    (_replace if view.compacted else _add)(connection, view.table, mine)
+            money.keep(connection, (row for topic in MONEY for row in _rows(pieces, topic)))
 
     def caught_up(self, places: Iterable[Place]) -> None:
         """Note that these partitions were read up to their end now."""
@@ -137,30 +144,34 @@ def _at(topic: str, partition: int) -> Any:
     return and_(POSITIONS.c.topic == topic, POSITIONS.c.partition == partition)
 
 
-def _add(connection: Connection, view: View, pieces: Iterable[tuple[int, Piece]]) -> None:
+def _rows(pieces: Mapping[Place, Piece], topic: str) -> Iterator[Row]:
+    return (row for place, piece in pieces.items() if place[0] == topic for _, _, row in piece.rows if row is not None)
+
+
+def _add(connection: Connection, table: Table, pieces: Iterable[tuple[int, Piece]]) -> None:
     rows = [
         {"partition": partition, "offset": offset, **row} for partition, piece in pieces for offset, _, row in piece.rows if row is not None
     ]
     if rows:
-        connection.execute(view.table.insert(), rows)
+        connection.execute(table.insert(), rows)
 
 
-def _replace(connection: Connection, view: View, pieces: Iterable[tuple[int, Piece]]) -> None:
+def _replace(connection: Connection, table: Table, pieces: Iterable[tuple[int, Piece]]) -> None:
     """Of a key that comes several times, the last counts. A key is in one partition: nobody else writes while its position is locked."""
     latest = {key: row for _, piece in pieces for _, key, row in piece.rows}
     if not latest:
         return
-    before = {(row["tenant"], row["contract"]): row for row in _standing(connection, view.table, latest)}
+    before = {(row["tenant"], row["contract"]): row for row in _standing(connection, table, latest)}
     gone = [{"gone_tenant": tenant, "gone_contract": contract} for (tenant, contract), row in latest.items() if row is None]
     rows = {key: row for key, row in latest.items() if row is not None}
-    if view.table is CASES:
+    if table is CASES:
         totals.change(connection, before.values(), rows.values())
     if gone:
-        connection.execute(_gone(view.table), gone)
+        connection.execute(_gone(table), gone)
     if new := [row for key, row in rows.items() if key not in before]:
-        connection.execute(view.table.insert(), new)
+        connection.execute(table.insert(), new)
     for names, changed in _changes(before, rows).items():
-        connection.execute(_change(view.table, names), changed)
+        connection.execute(_change(table, names), changed)
 
 
 def _standing(connection: Connection, table: Table, keys: Iterable[Key]) -> Iterable[Row]:

@@ -1,4 +1,4 @@
-"""The views as tables: what case-status, case-history, replies and notices say, for questions that a log cannot answer.
+"""The views as tables: what case-status, case-history, replies, notices, commands and payouts say, for questions that a log cannot answer.
 
 All of it can be rebuilt from Kafka at any time. Amounts are integers in minor units, days `YYYY-MM-DD`, moments RFC 3339 in UTC with
 six fractional digits: as text they sort as they should in every database. What is only shown, never searched, is JSON.
@@ -108,6 +108,43 @@ DEBTORS: Final = Table(
 )
 """Person data: filled only where the operator turned it on, and a row goes with its tombstone."""
 
+HANDOVERS: Final = Table(
+    "handovers",
+    METADATA,
+    Column("tenant", String(256), primary_key=True),
+    Column("contract", String(256), primary_key=True),
+    Column("handover_id", String(256), primary_key=True),
+    Column("account", String(256), nullable=False),
+    Column("handed_on", String(32), nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("open_amount", BigInteger, nullable=False),
+    Column("costs", BigInteger, nullable=False),
+    Column("interest", BigInteger, nullable=False),
+    Column("claims", JSON, nullable=False),
+    Column("answered_at", String(32), nullable=False),
+    Column("answer", String(60), nullable=False),
+    Index("handovers_by_account", "tenant", "account", "answered_at"),
+)
+"""A row each handover to an agency: the claim as it was handed over, and what the agency said last of it (`answer` is the reply's type).
+Without `account` no handover is known for what an agency said."""
+PAYMENTS: Final = Table(
+    "case_payments",
+    METADATA,
+    Column("tenant", String(256), primary_key=True),
+    Column("contract", String(256), primary_key=True),
+    Column("kind", String(10), primary_key=True),
+    Column("id", String(256), primary_key=True),
+    Column("handover_id", String(256), nullable=False),
+    Column("amount", BigInteger, nullable=False),
+    Column("withheld", BigInteger, nullable=False),
+    Column("currency", String(3), nullable=False),
+    Column("value_date", String(10), nullable=False),
+    Column("statement_id", String(256), nullable=False),
+    Index("case_payments_by_statement", "tenant", "kind", "statement_id", "value_date"),
+)
+"""Money since a handover, by `kind`: `reported` by the agency, `direct` to the creditor as the agency was told, `payout` remitted by it.
+What a payout lacks is the handover, what the others lack the currency, which is the contract's."""
+
 TOTALS: Final = Table(
     "case_totals",
     METADATA,
@@ -125,4 +162,4 @@ TOTALS: Final = Table(
 CASE_WORDS: Final = table("case_words", column("rowid"), column("sought"))
 """SQLite's index of every three letters of `cases.sought`; PostgreSQL has one on the column itself."""
 
-CONTENTS: Final = (CASES, HISTORY, REPLIES, NOTICES, DEBTORS, TOTALS)
+CONTENTS: Final = (CASES, HISTORY, REPLIES, NOTICES, HANDOVERS, PAYMENTS, DEBTORS, TOTALS)

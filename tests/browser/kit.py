@@ -12,6 +12,7 @@ from console.views.tables import CASES, HISTORY, POSITIONS
 from schemas import topics
 from tests.console.test_letters import letter
 from tests.console.test_pages import PASSWORD, House, add
+from tests.console.told import handed, remitted, reported
 
 WIDE: Final[ViewportSize] = {"width": 1440, "height": 900}
 PHONE: Final[ViewportSize] = {"width": 390, "height": 844}
@@ -38,6 +39,9 @@ class Town:
         agency = {"agency": "atriga", "case_id": "AT-7", "handover_id": "h-1", "next_step": None, "next_step_kind": None, "acts": 2}
         add(views, "acme", "C-1004", status="Accepted", changed_at="2026-01-21T09:00:00Z", **agency)
         add(views, "acme", "C-1005", status="DebtCollection", changed_at="2026-01-18T09:00:00Z", **agency | {"agency": "debitura"})
+        handed(views, "C-1004", "h-1")
+        reported(views, "C-1004", "h-1", "P-1", 2_000, "2026-02-03")
+        remitted(views, "C-1004", "O-1", 1_800, 200, "S-1", "2026-02-28")
         house.office.letters = [letter()]
         house.office.texts["acme", "standard"] = ["policy: standard\ntime_zone: Europe/Berlin\nsteps: []\n"]
         house.proposals.add("acme", "standard", "policy: standard\ntime_zone: Europe/Berlin\nsteps: []\nrefresh_at: '07:00'\n", "bert")
@@ -76,5 +80,6 @@ class Town:
             connection.execute(update(CASES).where(here).values(status=status, version=2, told=before | {"status": status}))
             connection.execute(insert(HISTORY), {**row, "told": told | {"cause": "e-1", "by": None, "version": 2, "reason": None}})
             place = {"topic": topics.CASE_HISTORY, "partition": 0, "topic_id": "t", "next_offset": offset + 1, "caught_up_ms": 0}
-            if not connection.execute(update(POSITIONS).values(next_offset=offset + 1)).rowcount:
+            at = POSITIONS.c.topic == topics.CASE_HISTORY
+            if not connection.execute(update(POSITIONS).where(at).values(next_offset=offset + 1)).rowcount:
                 connection.execute(insert(POSITIONS), place)

@@ -16,6 +16,8 @@ PAGES = (
     "/cases",
     "/cases/acme/C-1004",
     "/cases/acme/C-1002",
+    "/money/acme/C-1001",
+    "/money/acme/C-1004",
     "/why/acme/C-1002",
     "/attention",
     "/letters",

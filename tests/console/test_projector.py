@@ -18,7 +18,7 @@ from sqlalchemy.exc import OperationalError
 from console.database import opened, writing
 from console.views.projector import Projector
 from console.views.store import AWAY_MAX_MS, OtherTopic, Overtaken, Piece, Store
-from console.views.tables import CASES, DEBTORS, HISTORY, NOTICES, POSITIONS, REPLIES
+from console.views.tables import CASES, DEBTORS, HANDOVERS, HISTORY, NOTICES, POSITIONS, REPLIES
 from mahnlauf.exporting import export
 from schemas import topics
 from streams.engine.cluster import Connection
@@ -58,6 +58,20 @@ async def test_the_views_say_what_export_tells(cluster: Connection, sql: Sql) ->
     assert {key: row.told for key, row in cases.items()} == latest
     for key, row in cases.items():
         assert (row.status, row.open_amount, row.version) == tuple(latest[key][name] for name in ("status", "open_amount", "version"))
+
+
+async def test_what_was_handed_over_is_there_with_what_was_claimed(cluster: Connection, sql: Sql) -> None:
+    engine, made = store(sql)
+    await _drained(cluster, made)
+    events = [line["value"] for line in await _exported(cluster, topics.COMMANDS)]
+    sums = ("agency_account", "currency", "open_amount", "costs", "interest")
+    submitted = {
+        each["data"]["handover_id"]: tuple(each["data"][name] for name in sums) for each in events if each["type"] == "case.submit"
+    }
+    with engine.connect() as connection:
+        rows = [row for row in connection.execute(select(HANDOVERS)) if row.account]
+    assert {row.handover_id: (row.account, row.currency, row.open_amount, row.costs, row.interest) for row in rows} == submitted
+    assert submitted
 
 
 async def test_what_an_agency_wrote_in_the_clear_and_who_the_debtor_is_are_not_kept(cluster: Connection, sql: Sql) -> None:
@@ -199,4 +213,4 @@ async def _debtors(engine: Engine) -> list[str]:
 async def test_positions_cover_every_partition(cluster: Connection, sql: Sql) -> None:
     _, made = store(sql)
     await _drained(cluster, made)
-    assert len(made.positions()) == 4 * PARTITIONS
+    assert len(made.positions()) == 6 * PARTITIONS
