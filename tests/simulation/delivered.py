@@ -4,14 +4,17 @@ import itertools
 import json
 from collections import Counter, defaultdict
 from typing import Any
+from uuid import uuid5
 
 from schemas import topics
+from schemas.ids import NAMESPACE
 from tests.simulation.agency import Bureau, Case
 from tests.simulation.kafka import batches
 from tests.simulation.kafka.cluster import Shares
 
 _TELLS_OF_A_CASE = ("case.passed", "case.accepted", "case.payment_received", "case.message_received", "case.question_asked", "case.closed")
-_ENDS = ("case.passed", "case.rejected", "case.failed", "case.submission_unknown", "case.closed")
+_ENDS = ("case.passed", "case.rejected", "case.closed")
+_TROUBLE = ("case.failed", "case.submission_unknown")
 _NEVER = ("connector_error", "too_much_waiting", "agency_error")
 """Reasons of a failure that nothing here can give."""
 
@@ -46,7 +49,9 @@ def _of(submit: Any, cases: list[Case], told: list[Any], bureau: Bureau) -> list
     if submit is None:
         return ["the agency has a case that nobody ordered"] if cases else []
     types = [reply["type"] for reply in told]
-    found = [] if any(kind in _ENDS for kind in types) else ["it was never answered"]
+    answers = {str(uuid5(NAMESPACE, f"{submit['data']['handover_id']}/{kind}/{submit['id']}")) for kind in _TROUBLE}
+    answered = any(reply["type"] in _ENDS or reply["id"] in answers for reply in told)
+    found = [] if answered else ["it was never answered"]
     found += [f"{len(cases)} cases"] if len(cases) > 1 else []
     found += [f"failed with {reply['data']['reason']}" for reply in told if reply["data"].get("reason") in _NEVER]
     if "case.submission_unknown" in types and bureau.capabilities.asks_by_reference:
