@@ -2,7 +2,10 @@
 that is not here is shown as it is, its underscores as spaces."""
 
 from collections.abc import Callable
+from functools import cache
 from typing import Final, Literal, TypeAlias
+
+from markupsafe import Markup, escape
 
 from console.pages import texts_money
 
@@ -370,10 +373,12 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
 }
 
 
-def texts_in(language: Language) -> Callable[[str], str]:
-    """The words in one language, by key."""
+@cache
+def texts_in(language: Language) -> Callable[[str], Markup]:
+    """The words in one language, by key, as HTML: a key that is not ours may hold anything."""
     place = LANGUAGES.index(language)
-    return lambda key: TEXTS[key][place] if key in TEXTS else key.replace("_", " ")
+    ours = {key: escape(words[place]) for key, words in TEXTS.items()}
+    return lambda key: ours.get(key) or escape(key.replace("_", " "))
 
 
 def language_of(accepted: str) -> Language:

@@ -9,10 +9,10 @@ _SEEDS_A_MUTANT = 60
 _FIRST_SEED = {
     "rest-of-a-tick-lost": 20,
     "store-trusted": 78,
-    "sent-before-its-intent": 12,
+    "sent-before-its-intent": 19,
     "unknown-not-asked": 22,
     "intent-not-asked": 20,
-    "ledger-lost": 12,
+    "ledger-lost": 22,
     "other-key-each-time": 12,
     "replies-after-positions": 12,
 }
