@@ -13,13 +13,14 @@ from connectors.billing.registry import UPSTREAMS
 from connectors.delivery import accounts as sealed
 from connectors.delivery.sealing import Keys, SealBroken
 from console.actions.desk import Unsent
-from console.actions.office import AccountTold, DeadLetter, Explained, LetterPlace, PolicyTold, Tried, Unfit
+from console.actions.office import AccountTold, DeadLetter, Explained, LetterPlace, PolicyTold, Previewed, Tried, Unfit
 from mahnlauf import accounts, dead_letters
 from mahnlauf.configuration import apply_policy, policies_in_force, policy_key, withdraw_policy
 from mahnlauf.explain.told import explained
 from mahnlauf.failures import ClusterWrong, CommandFailed
 from mahnlauf.policy_advice import advise
 from mahnlauf.policy_file import policy_in
+from mahnlauf.policy_previewed import previewed
 from mahnlauf.policy_text import as_file, differences
 from mahnlauf.settings import Connector
 from schemas.accounts import AgencyAccount
@@ -69,6 +70,11 @@ class ClusterOffice:
             before, version = (await policies_in_force(self._connection)).get(policy_key(tenant, content.policy), (None, 0))
         changed = [] if before is None else [difference.told for difference in differences(before, content)]
         return Tried(content.policy, advice, version, changed)
+
+    async def previewed(self, tenant: str, text: str, days: int) -> Previewed:
+        """On a thread of its own, like what is explained."""
+        async with _told(), self._explaining:
+            return await asyncio.to_thread(asyncio.run, previewed(self._connection, tenant, policy_in(text, NAME)[0], days))
 
     async def apply(self, tenant: str, text: str) -> int:
         async with _told():

@@ -75,9 +75,10 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class Plan:
-    """The policy to try, and when. `tenant` None: every tenant that has contracts. One tick a day at `tick` (UTC) from `first` on."""
+    """The policy to try (None: none, everything goes on as it is), and when. `tenant` None: every tenant that has contracts. One tick a
+    day at `tick` (UTC) from `first` on."""
 
-    policy: Policy
+    policy: Policy | None
     first: date
     days: int
     tick: time
@@ -95,18 +96,19 @@ def of_files(paths: Sequence[Path], in_force: Sequence[Policy], until: date, tic
     return _groups(processor.dump_shared(replayed.shared), [(key, processor.dump(state)) for key, state in replayed.states.items()])
 
 
-async def of_cluster(connection: Connection, progress: Progress) -> list[Group]:
-    """The contracts as the workers' last transactions left them, from the changelog. `progress` is told offsets.
+async def of_cluster(connection: Connection, progress: Progress, tenant: str | None = None) -> list[Group]:
+    """The contracts (of one tenant, if one is named) as the workers' last transactions left them, from the changelog. `progress` is told
+    offsets.
 
     Raises ClusterWrong, EngineError.
     """
     ends = await committed.ends(connection, await committed.places(connection, [topics.CHANGELOG]))
-    groups, done = [], 0
+    groups, done, mine = [], 0, b"" if tenant is None else f"{tenant}/".encode()
     for (_, number), end in ends.items():
         latest: dict[bytes, bytes] = {}
         async for records in committed.read(connection, topics.CHANGELOG, number, end=end):
             for record in records:
-                _take(latest, record.key or b"", record.value)
+                _take(latest, record.key or b"", record.value, mine)
             progress(done + records[-1].offset, sum(ends.values()))
         done += end
         shared = latest.pop(SHARED_KEY, None)
@@ -114,10 +116,10 @@ async def of_cluster(connection: Connection, progress: Progress) -> list[Group]:
     return groups
 
 
-def _take(latest: dict[bytes, bytes], key: bytes, value: bytes | None) -> None:
+def _take(latest: dict[bytes, bytes], key: bytes, value: bytes | None, mine: bytes) -> None:
     if value is None:
         latest.pop(key, None)
-    elif key == SHARED_KEY or not key.startswith(RESERVED):
+    elif key == SHARED_KEY or (not key.startswith(RESERVED) and key.startswith(mine)):
         latest[key] = value
 
 
@@ -143,13 +145,13 @@ def last_tick(groups: Iterable[Group]) -> date | None:
     return (datetime(1970, 1, 1, tzinfo=UTC) + timedelta(microseconds=latest_us)).date() if latest_us >= 0 else None
 
 
-def preview(groups: Sequence[Group], plan: Plan, progress: Progress) -> Tally:
-    """What the plan comes to. `progress` is told contracts. Raises BadInput."""
+def preview(groups: Sequence[Group], plan: Plan, progress: Progress, *, apart: bool = False) -> Tally:
+    """What the plan comes to. `progress` is told contracts; `apart`: this process does none of it itself. Raises BadInput."""
     total = sum(len(group.states) for group in groups)
     if not total:
         raise BadInput("there are no contracts to preview anything for")
     found = Tally()
-    if len(groups) == 1:
+    if len(groups) == 1 and not apart:
         found.add(_look_ahead(groups[0], plan))
         progress(total, total)
         return found
@@ -169,7 +171,8 @@ def _look_ahead(group: Group, plan: Plan) -> Tally:
     shared = _shared(processor, group)
     states = {key: processor.load(payload, processor.state_version) for key, payload in group.states}
     tenants = {key.decode().split("/", 1)[0] for key in states} if plan.tenant is None else {plan.tenant}
-    events = [encode(_applied(shared, tenant, plan.policy, plan.first)) for tenant in sorted(tenants)]
+    tried = plan.policy
+    events = [] if tried is None else [encode(_applied(shared, tenant, tried, plan.first)) for tenant in sorted(tenants)]
     replayed = ahead(shared, states, events, plan.ticks)
     tally = Tally(contracts=len(states))
     keys = {
@@ -180,7 +183,7 @@ def _look_ahead(group: Group, plan: Plan) -> Tally:
     }  # fmt: skip
     tally.touched = len(keys)
     for state in replayed.states.values():
-        tally.bound += state.binding is not None and state.binding.policy == plan.policy.policy
+        tally.bound += tried is not None and state.binding is not None and state.binding.policy == tried.policy
         for reminder in state.reminders:
             if reminder.fee_on >= plan.first and reminder.charged:
                 tally.fees[state.currency or ""] += reminder.charged

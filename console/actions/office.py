@@ -28,6 +28,32 @@ class Tried(NamedTuple):
     differences: Sequence[str]
 
 
+class StepPreviewed(NamedTuple):
+    """How many times one kind of step (`reminder 1`, `payment_offer`, `handover`) is taken on each day: as it is, and with the policy."""
+
+    kind: str
+    before: Sequence[int]
+    after: Sequence[int]
+
+    @property
+    def begins(self) -> int:
+        """The first day on which it is taken at all."""
+        both = zip(self.before, self.after, strict=True)
+        return next((number for number, counts in enumerate(both) if any(counts)), len(self.before))
+
+
+class Previewed(NamedTuple):
+    """What a tenant's contracts come to from the day `first` on if nothing else comes in. `touched`: to how many anything is sent, as it is
+    and with the policy; `bound`: how many go by the policy at the end."""
+
+    first: date
+    contracts: int
+    touched_before: int
+    touched_after: int
+    bound: int
+    steps: Sequence[StepPreviewed]
+
+
 class AccountTold(NamedTuple):
     """An agency account; never its secret. `trouble`: why it can't be read."""
 
@@ -98,6 +124,9 @@ class Office(Protocol):
 
     async def tried(self, tenant: str, text: str) -> Tried:
         """Raises Unfit."""
+
+    async def previewed(self, tenant: str, text: str, days: int) -> Previewed:
+        """What it would send. Raises Unfit, also where there are too many contracts to find out while somebody waits."""
 
     async def apply(self, tenant: str, text: str) -> int:
         """Make it the next version, and return its number; the same again if it says nothing new. Raises Unfit."""

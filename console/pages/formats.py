@@ -16,7 +16,6 @@ from babel.numbers import format_currency, format_decimal, get_currency_precisio
 
 from console.pages.texts import Language
 
-
 KEPT: Final = 20_000
 """Amounts, days and moments of each kind, in each language: some MiB."""
 
@@ -50,8 +49,11 @@ def formats_in(language: Language, zone: ZoneInfo) -> dict[str, Callable[..., An
     def moment_day(value: str) -> str:
         return format_date(datetime.fromisoformat(value).astimezone(zone).date(), "short", locale=locale)
 
+    def short_day(value: date) -> str:
+        return format_date(value, "dd.MM." if language == "de" else "d MMM", locale=locale)
+
     def number(value: int) -> str:
         return format_decimal(value, locale=locale)
 
-    found = (money, day, moment, moment_ms, minute, moment_day, number)
+    found = (money, day, moment, moment_ms, minute, moment_day, short_day, number)
     return {each.__name__: lru_cache(KEPT)(each) for each in found}

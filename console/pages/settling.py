@@ -13,6 +13,7 @@ from starlette.exceptions import HTTPException
 from console.actions.desk import Unsent
 from console.actions.office import Office, Unfit
 from console.pages import overview
+from console.pages.charted import DAYS, chart
 from console.pages.drawing import Drawing
 from console.people.directory import User
 from console.people.proposals import Proposal, Proposals
@@ -43,10 +44,14 @@ class Settling:
             _require(user, MAY_PROPOSE, tenant)
             try:
                 found = await self._office.tried(tenant, text)
+                ahead = await self._office.previewed(tenant, text, _days(form)) if "preview" in form else None
             except Unfit as error:
                 return await self._policies(request, user, tenant=tenant, text=text, wrong=str(error).splitlines(), status_code=400)
             if "propose" not in form:
-                return await self._policies(request, user, tenant=tenant, text=text, tried=found)
+                drawn = None if ahead is None else chart(ahead)
+                return await self._policies(
+                    request, user, tenant=tenant, text=text, tried=found, ahead=ahead, chart=drawn, days=_days(form)
+                )
             await run_in_threadpool(self._proposals.add, tenant, found.name, text, user.name)
             return RedirectResponse("/policies#proposals", 303)
 
@@ -88,6 +93,9 @@ class Settling:
             "tenant": user.tenant,
             "text": "",
             "tried": None,
+            "ahead": None,
+            "days": DAYS[-1],
+            "spans": DAYS,
             "wrong": (),
             "policies": known,
             "proposals": proposals,
@@ -173,6 +181,11 @@ class Settling:
 def _require(user: User, roles: frozenset[str], tenant: str) -> None:
     if user.role not in roles or user.tenant not in ("", tenant) or not tenant:
         raise HTTPException(403)
+
+
+def _days(form: Form) -> int:
+    """How far to look ahead."""
+    return next((each for each in DAYS if form.get("days") == str(each)), DAYS[-1])
 
 
 def _secret(form: Form) -> str:

@@ -7,7 +7,7 @@ from typing import Final, Literal, TypeAlias
 
 from markupsafe import Markup, escape
 
-from console.pages import texts_money
+from console.pages import texts_ahead, texts_money
 
 Language: TypeAlias = Literal["en", "de"]
 LANGUAGES: Final[tuple[Language, ...]] = ("en", "de")
@@ -218,10 +218,6 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "differences": ("What changes", "Was sich ändert"),
     "think_about": ("To think about", "Zu bedenken"),
     "no_advice": ("Nothing to think about was found.", "Nichts Bedenkliches gefunden."),
-    "preview_hint": (
-        "What it would send in the coming days: mahnlauf policy preview FILE --days 90.",
-        "Was in den nächsten Tagen hinausginge: mahnlauf policy preview DATEI --days 90.",
-    ),
     "mode": ("Mode", "Betrieb"),
     "test": ("test", "Test"),
     "live": ("live", "echt"),
@@ -370,6 +366,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "kind_reply": ("Agency", "Inkasso"),
     "kind_notice": ("To the debtor", "An den Schuldner"),
     **texts_money.TEXTS,
+    **texts_ahead.TEXTS,
 }
 
 

@@ -16,7 +16,7 @@ from sqlalchemy import Engine, insert
 from starlette.testclient import TestClient
 
 from console.actions.desk import NotSealed, Sent, Unsent
-from console.actions.office import AccountTold, DeadLetter, Explained, LetterPlace, PolicyTold, Tried, Unfit
+from console.actions.office import AccountTold, DeadLetter, Explained, LetterPlace, PolicyTold, Previewed, StepPreviewed, Tried, Unfit
 from console.database import opened, writing
 from console.pages.app import COOKIE, Console, make_app
 from console.pages.guard import FORM_MAX_BYTES
@@ -126,6 +126,16 @@ class StandInOffice:
         name = text.removeprefix("policy: ").split()[0]
         before = self.texts.get((tenant, name), [])
         return Tried(name, [f"3: {SCRIPT}"], len(before), ["steps: 5 before, 7 now"] if before else [])
+
+    async def previewed(self, tenant: str, text: str, days: int) -> Previewed:
+        self._there()
+        if "too many" in text:
+            raise Unfit("90,000 contracts are more than a page looks ahead for")
+        now, then = ([7 if day == at else 0 for day in range(days)] for at in (4, 11))
+        few = [day % 3 for day in range(days)]
+        return Previewed(
+            date(2026, 1, 22), 21, 7, 9, 9, [StepPreviewed("reminder 1", now, then), StepPreviewed("handover", [0] * days, few)]
+        )
 
     async def apply(self, tenant: str, text: str) -> int:
         name = (await self.tried(tenant, text)).name

@@ -75,6 +75,26 @@ def test_what_is_wrong_with_a_policy_is_told_line_by_line_and_kept_in_the_form(h
     assert house.proposals.latest("") == []
 
 
+def test_a_preview_is_a_chart_and_a_table_of_what_comes_as_it_is_and_with_the_policy(house: House) -> None:
+    anna, wilma = house.browser("anna"), house.browser("wilma")
+    page = sent(wilma, "/policies", tenant="acme", text=POLICY, preview="1", days="30").text
+    assert "22 Jan 2026, 30 days" in page
+    assert 'aria-label="What would be sent from: Reminder 1 7 → 7, Handover to the agency 0 → 30"' in page
+    assert page.count('<rect class="before"') == 1
+    assert page.count('<rect class="after"') == 21
+    assert "2 Feb 2026, with this policy: 7" in page
+    weeks = re.findall(r'<tr><th scope="row">([^<]*)</th>(.*?)</tr>', page)
+    assert [week for week, _ in weeks] == ["22 Jan 2026", "29 Jan 2026", "5 Feb 2026", "12 Feb 2026", "19 Feb 2026"]
+    assert re.findall(r">([0-9]+ → [0-9]+)<", weeks[0][1]) == ["7 → 0", "0 → 6"]
+    assert 'data-live=""' in page, "what was asked for stays, whatever changes meanwhile"
+    assert "style=" not in page, "which the Content-Security-Policy forbids"
+    assert sent(anna, "/policies", tenant="acme", text=POLICY, preview="1", days="9999").text.count("90 days") == 1
+    refused = sent(anna, "/policies", tenant="acme", text=f"{POLICY}# too many", preview="1")
+    assert (refused.status_code, "90,000 contracts" in refused.text) == (400, True)
+    assert sent(house.browser("rita"), "/policies", tenant="acme", text=POLICY, preview="1").status_code == 403
+    assert '<svg viewBox="0 0 760' not in sent(anna, "/policies", tenant="acme", text=POLICY).text
+
+
 def test_accounts_are_added_asked_paused_and_given_another_secret_by_admins(house: House) -> None:
     otto, wilma = house.browser("otto"), house.browser("wilma")
     told = {"tenant": "other", "account": "main", "agency": "atriga", "mode": "test", "customer_id": "4711", "secret": "s3cret-one"}

@@ -3,20 +3,22 @@
 import asyncio
 import json
 from collections import Counter
-from datetime import date, time
+from datetime import date, time, timedelta
 from pathlib import Path
 from typing import Any
 
 import pytest
 from typer.testing import CliRunner
 
-from mahnlauf import policy_preview
+from mahnlauf import policy_preview, policy_previewed
 from mahnlauf.cli import app
 from mahnlauf.failures import BadInput
 from mahnlauf.policy_file import read_policy
 from mahnlauf.policy_preview import Plan, Tally, of_cluster, of_files, preview
+from mahnlauf.policy_previewed import previewed
 from mahnlauf.replaying import Days as ReplayDays
 from mahnlauf.replaying import replay_files
+from mahnlauf.stories import TENANT
 from schemas import topics as names
 from streams.engine.engine import Engine
 from streams.processor import EscalationProcessor
@@ -140,7 +142,9 @@ def test_without_a_day_or_without_contracts_it_says_so(folder: Path) -> None:
         preview([], Plan(read_policy(folder / "new.yaml"), FIRST, DAYS, NOON), _quiet)
 
 
-async def test_from_a_cluster_it_is_what_the_file_gives_and_nothing_is_written(own_kafka: str, folder: Path) -> None:
+async def test_from_a_cluster_it_is_what_the_file_gives_and_nothing_is_written(
+    own_kafka: str, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     until = date(2025, 2, 20)
     published = await stories(own_kafka, folder, 20, until)
     connection = published.connection
@@ -155,3 +159,18 @@ async def test_from_a_cluster_it_is_what_the_file_gives_and_nothing_is_written(o
     assert _sent(found) == _sent(from_file)
     assert found.contracts == from_file.contracts
     assert before == await ends(connection, *(names.NOTICES, names.COMMANDS, names.TIMERS, names.CASE_STATUS, names.CHANGELOG))
+
+    told = await previewed(connection, TENANT, read_policy(folder / "new.yaml"), 60)
+    after = {(f"{told.first + timedelta(days=place)}", step.kind): step.after[place] for step in told.steps for place in range(60)}
+    assert Counter({place: count for place, count in after.items() if count}) == _sent(found)
+    as_it_is = preview(groups, Plan(None, told.first, 60, NOON), _quiet)
+    assert [sum(step.before) for step in told.steps] == [
+        sum(count for what, count in as_it_is.sent.items() if what.kind == step.kind) for step in told.steps
+    ]
+    assert (told.first, told.contracts, told.touched_before, as_it_is.bound) == (date(2025, 2, 21), 20, as_it_is.touched, 0)
+    assert _sent(as_it_is) != _sent(found)
+    with pytest.raises(BadInput, match="no contracts"):
+        await previewed(connection, "nobody", read_policy(folder / "new.yaml"), 60)
+    monkeypatch.setattr(policy_previewed, "CONTRACTS_MAX", 19)
+    with pytest.raises(BadInput, match=r"20 contracts are more than the 19 .* mahnlauf policy preview standard.yaml"):
+        await previewed(connection, TENANT, read_policy(folder / "new.yaml"), 60)
