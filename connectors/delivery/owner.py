@@ -25,7 +25,7 @@ from connectors.delivery.ledger import Handover, Parked
 from connectors.delivery.metrics import Metrics
 from connectors.delivery.plan import Plan, plan, plan_alone
 from connectors.delivery.replies import milliseconds
-from connectors.delivery.sender import NotNow, Result, Sender
+from connectors.delivery.sender import UNDER_WAY_S, NotNow, Result, Sender
 from schemas import codec, topics
 from schemas.commands import CaseRefresh, CommandEvent
 from streams.engine.deadletter import of_exception
@@ -42,7 +42,7 @@ AGAIN_S_MAX: Final = 600.0
 @dataclass(frozen=True, slots=True)
 class Pace:
     """Wall-clock seconds: between two looks at a feed; until parked commands are taken up again at first; how long an agency that seems
-    to be away is left alone at first.
+    to be away is left alone at first; how long a request may reach the agency after its sender has given up.
 
     `fresh`: nobody sent on the accounts just before they were taken, as a test knows of its own.
     """
@@ -50,6 +50,7 @@ class Pace:
     feed_interval_s: float = 60.0
     again_s: float = AGAIN_S
     closed_s: float = CLOSED_S
+    under_way_s: float = UNDER_WAY_S
     fresh: bool = False
 
 
@@ -84,7 +85,7 @@ class AccountOwner:
             fresh=pace.fresh,
         )
         self.feed = Feed(agency, account.key, book, self.gate, metrics, pace.feed_interval_s)
-        self._sender = Sender(agency, book, debtors, self.gate, metrics)
+        self._sender = Sender(agency, book, debtors, self.gate, metrics, pace.under_way_s)
         self._lanes = Lanes(tasks, LANES_MAX)
         self._again: dict[str, float] = {}
         self._parked = asyncio.Event()

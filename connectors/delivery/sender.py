@@ -22,7 +22,7 @@ from connectors.delivery import fixed_texts, ledger, replies
 from connectors.delivery.agency import Agency, Answer, Answering, CaseView, Message, ReportedPayment, Submission, Writing
 from connectors.delivery.book import Book, Edit, Entry, Step
 from connectors.delivery.debtors import DebtorMissing, Debtors
-from connectors.delivery.errors import AgencyError, CaseEnded, ResultUnknown, SubmissionRejected
+from connectors.delivery.errors import AgencyError, CaseEnded, ResultUnknown, SubmissionRejected, Unavailable
 from connectors.delivery.gate import Gate
 from connectors.delivery.ledger import Handover, Standing
 from connectors.delivery.metrics import Metrics
@@ -40,6 +40,8 @@ BACKOFF_S: Final = 0.2
 PATIENCE_S: Final = 1.0
 """How long a lane waits at a closed gate; for longer the command is parked."""
 
+UNDER_WAY_S: Final = 60.0
+"""How long a request may still reach the agency after its sender has given up: proxies and queues on the way keep one for seconds."""
 PROVEN_FOR_S: Final = 3.0
 """How long after its beginning a commit proves that the partition is ours: well below the shortest session (6 s at the broker's defaults),
 the last heartbeat of which may be a fifth of it old."""
@@ -67,13 +69,17 @@ class NotNow:
 class Sender:
     """Sends for one account."""
 
-    def __init__(self, agency: Agency, book: Book, debtors: Debtors, gate: Gate, metrics: Metrics) -> None:
+    def __init__(
+        self, agency: Agency, book: Book, debtors: Debtors, gate: Gate, metrics: Metrics, under_way_s: float = UNDER_WAY_S
+    ) -> None:
         self._agency = agency
         self._name = agency.capabilities.agency
         self._book = book
         self._debtors = debtors
         self._gate = gate
         self._metrics = metrics
+        self._under_way_s = under_way_s
+        self._missing_since: dict[str, float] = {}
 
     async def perform(self, handover: Handover, command: CommandEvent) -> Result | NotNow:
         """Bring the command to the agency, with a few tries."""
@@ -147,7 +153,9 @@ class Sender:
             if view is not None:
                 return self._of(view)
             if self._recall_waits(command):
+                self._refuse_while_under_way(command.data.handover_id)
                 return self.cancelled(command)
+        self._missing_since.pop(command.data.handover_id, None)
         debtor = await self._debtors.find(contract_key(handover.tenant, handover.contract))
         submission = Submission(command.data.handover_id, handover.contract, command.time, command.data, debtor)
         return self._of(await self._change(handover, command, "submit", self._agency.submit, submission))
@@ -253,6 +261,14 @@ class Sender:
             if took_s < PROVEN_FOR_S:
                 return
             log.warning("handover %s: noting the intent took %.1f s; it is noted again before it is sent", command.data.handover_id, took_s)
+
+    def _refuse_while_under_way(self, handover_id: str) -> None:
+        """That the agency has no case proves nothing while the request may still come: it would make one that nobody recalls. Raises
+        Unavailable."""
+        clock = asyncio.get_running_loop().time
+        if clock() - self._missing_since.setdefault(handover_id, clock()) < self._under_way_s:
+            raise Unavailable("the handover may still be on its way to the agency; it is asked again before it counts as never sent")
+        del self._missing_since[handover_id]
 
     def _recall_waits(self, command: CommandEvent) -> bool:
         known = self._book.handover(command.data.handover_id)

@@ -3,6 +3,7 @@
 import asyncio
 from typing import Any, cast
 
+import msgspec
 import pytest
 
 from connectors.agencies.atriga.capabilities import CAPABILITIES
@@ -12,10 +13,11 @@ from connectors.delivery.book import Book, Entry
 from connectors.delivery.debtors import Debtors
 from connectors.delivery.errors import CaseEnded, Unavailable
 from connectors.delivery.gate import Gate
+from connectors.delivery.ledger import Parked
 from connectors.delivery.metrics import Metrics
-from connectors.delivery.sender import PROVEN_FOR_S, Result, Sender
+from connectors.delivery.sender import PROVEN_FOR_S, UNDER_WAY_S, NotNow, Result, Sender
 from schemas.commands import CommandEvent
-from tests.connectors.test_ledger import ANSWER, HANDOVER, RECALL
+from tests.connectors.test_ledger import ANSWER, HANDOVER, RECALL, SUBMIT
 
 
 class _World:
@@ -29,9 +31,13 @@ class _World:
         self.commit_takes_s: list[float] = []
         self.failures: list[Exception] = []
         self.later_s = 0.0
+        self.known = HANDOVER
 
     def handover(self, handover_id: str) -> ledger.Handover:
-        return HANDOVER
+        return self.known
+
+    async def ask(self, handover_id: str) -> None:
+        """The agency has no such case."""
 
     async def write(self, entry: Entry) -> None:
         self.done.append("intent")
@@ -49,10 +55,13 @@ class _World:
         raise CaseEnded("closed")
 
 
+def _sender(world: _World) -> Sender:
+    gate = Gate(100, clock=asyncio.get_running_loop().time)
+    return Sender(cast(Agency, world), cast(Book, world), cast(Debtors, None), gate, Metrics())
+
+
 async def _performed(world: _World, command: CommandEvent) -> Result:
-    sender = Sender(
-        cast(Agency, world), cast(Book, world), cast(Debtors, None), Gate(100, clock=asyncio.get_running_loop().time), Metrics()
-    )
+    sender = _sender(world)
     done = await sender.perform(ledger.taken(HANDOVER, "A1"), command)
     assert isinstance(done, Result)
     return done
@@ -62,8 +71,7 @@ async def _recalled(world: _World, monkeypatch: pytest.MonkeyPatch) -> None:
     loop = asyncio.get_running_loop()
     clock = loop.time
     monkeypatch.setattr(loop, "time", lambda: clock() + world.later_s)
-    sender = Sender(cast(Agency, world), cast(Book, world), cast(Debtors, None), Gate(100, clock=loop.time), Metrics())
-    done: Any = await sender.perform(ledger.taken(HANDOVER, "A1"), RECALL)
+    done: Any = await _sender(world).perform(ledger.taken(HANDOVER, "A1"), RECALL)
     assert isinstance(done, Result)
 
 
@@ -79,6 +87,19 @@ async def test_a_second_try_is_committed_before_it_is_sent_like_the_first(monkey
     world.failures = [Unavailable("away")]
     await _recalled(world, monkeypatch)
     assert world.done == ["intent", "sent", "intent", "sent"]
+
+
+async def test_what_may_still_be_on_its_way_is_not_said_to_be_recalled_unsent(monkeypatch: pytest.MonkeyPatch) -> None:
+    world = _World()
+    world.known = ledger.parked(
+        ledger.intended(HANDOVER, SUBMIT.id), Parked(RECALL.id, RECALL.type, msgspec.Raw(b"{}"), "behind", 1), None, maybe_sent=True
+    )
+    sender, loop = _sender(world), asyncio.get_running_loop()
+    assert isinstance(await sender.perform(world.known, SUBMIT), NotNow)
+    clock = loop.time
+    monkeypatch.setattr(loop, "time", lambda: clock() + UNDER_WAY_S)
+    told: Any = await sender.perform(world.known, SUBMIT)
+    assert [each.type for each in told.told] == ["case.closed"]
 
 
 async def test_words_for_a_case_that_is_closed_are_told_as_not_delivered() -> None:

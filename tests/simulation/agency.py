@@ -39,6 +39,8 @@ from connectors.delivery.errors import AgencyError, CaseEnded, RateLimited, Reas
 _ANSWER_S = 2.0
 _FASTEST_S, _SLOWEST_S = 0.001, 0.02
 _LATE_S = 6.0
+UNDER_WAY_S = _LATE_S + 1
+"""No request arrives later than that after it was sent."""
 _REJECTED = 0.1
 _WITH_WORDS = 0.5
 """How often the agency writes and is written to."""

@@ -16,7 +16,7 @@ from connectors.delivery.sealing import Key, Keys
 from schemas import topics
 from streams.engine.errors import Unreachable
 from tests.auditor.life import Life, Line
-from tests.simulation.agency import Bureau
+from tests.simulation.agency import UNDER_WAY_S, Bureau
 from tests.simulation.hints import Hints
 from tests.simulation.loop import Process
 from tests.simulation.world import World
@@ -96,7 +96,7 @@ class Place:
 
     async def _run(self) -> None:
         ended = self._ended_event = asyncio.Event()
-        pace = Pace(feed_interval_s=3.0, again_s=0.2, closed_s=0.1, fresh=True)
+        pace = Pace(feed_interval_s=3.0, again_s=0.2, closed_s=0.1, under_way_s=UNDER_WAY_S, fresh=True)
         config = ConnectorConfig(self._world.connection, self._accounts, KEYS, app=APP, pace=pace, instance=self._instance)
         self.connector = Connector(config, {"atriga": self._bureau.open})
         self.connector._server = _NoPages(7_000 + self._number)  # type: ignore[assignment]

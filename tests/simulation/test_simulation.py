@@ -13,6 +13,7 @@ NAMED_SEEDS = {
     "a connector ends at its beginning, amid a fetch": 13,
     "a policy lets a step come earlier, and the worker is replaced before it is due": 2040,
     "a message is written to an agency that has just closed the case": 20023,
+    "a handover is recalled while its request is still on the way": 31064,
 }
 """Seeds that have found something in the product."""
 
