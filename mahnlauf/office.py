@@ -1,7 +1,7 @@
 """What the console's admins settle, at a cluster: the same that `mahnlauf policy` and `mahnlauf accounts` do."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 
@@ -13,11 +13,12 @@ from connectors.billing.registry import UPSTREAMS
 from connectors.delivery import accounts as sealed
 from connectors.delivery.sealing import Keys, SealBroken
 from console.actions.desk import Unsent
-from console.actions.office import AccountTold, DeadLetter, Explained, LetterPlace, PolicyTold, Previewed, Tried, Unfit
+from console.actions.office import AccountTold, DeadLetter, Explained, GateTold, LetterPlace, PolicyTold, Previewed, Tried, Unfit
 from mahnlauf import accounts, dead_letters
 from mahnlauf.configuration import apply_policy, policies_in_force, policy_key, withdraw_policy
 from mahnlauf.explain.told import explained
 from mahnlauf.failures import ClusterWrong, CommandFailed
+from mahnlauf.gates import gates
 from mahnlauf.policy_advice import advise
 from mahnlauf.policy_file import policy_in
 from mahnlauf.policy_previewed import previewed
@@ -33,12 +34,13 @@ NAME: Final = "policy"
 
 
 class ClusterOffice:
-    """See `console.actions.office.Office`. Without `keys` no account can be added."""
+    """See `console.actions.office.Office`. Without `keys` no account can be added; `connectors` are the addresses of those that run."""
 
-    def __init__(self, connection: Connection, keys: Keys, connector: Connector) -> None:
+    def __init__(self, connection: Connection, keys: Keys, connector: Connector, connectors: Sequence[str] = ()) -> None:
         self._connection = connection
         self._keys = keys
         self._connector = connector
+        self._connectors = connectors
         self._explaining = asyncio.Lock()
         self.agencies = sorted((*AGENCIES, *UPSTREAMS))
 
@@ -88,6 +90,9 @@ class ClusterOffice:
     async def accounts(self) -> list[AccountTold]:
         async with _told():
             return [_account(key, found) for key, found in (await accounts.stored(self._connection)).items()]
+
+    async def gates(self) -> dict[str, GateTold]:
+        return await gates(self._connectors)
 
     async def add_account(self, told: dict[str, Any], secret: str) -> None:
         async with _told():

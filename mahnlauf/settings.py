@@ -125,6 +125,8 @@ class Console(Section):
     """Whether names of debtors are in the views, to be shown and searched; they are erased with billing.debtors."""
     secure_cookies: bool = False
     """True behind a proxy that speaks HTTPS: then the session's cookie never travels in the clear."""
+    connectors: tuple[Annotated[str, Field(pattern=r"^https?://")], ...] = ()
+    """Status pages of the connectors, which *Agencies* asks how agencies can be reached. Empty: the one of [connector], on this machine."""
     sign_on: SignOn | None = None
 
 

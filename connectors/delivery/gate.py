@@ -45,6 +45,8 @@ class Gate:
         self._failures = 0
         self._closings = 0
         self._opens_at = 0.0
+        self._troubled = bool(shut)
+        self._turned_at = clock()
 
     @property
     def closed_for_s(self) -> float:
@@ -55,6 +57,16 @@ class Gate:
     def reason(self) -> str:
         """Why it is closed; empty while it is open."""
         return self._shut or (self._reason if self.closed_for_s else "")
+
+    @property
+    def trouble(self) -> str:
+        """Why the agency can't be reached, from when the gate first closed until it answers again; also while one is sent as a try."""
+        return self._shut or (self._reason if self._troubled else "")
+
+    @property
+    def turned_for_s(self) -> float:
+        """Seconds since trouble began or ended, or since the gate was made."""
+        return self._clock() - self._turned_at
 
     @asynccontextmanager
     async def turn(self, kind: str) -> AsyncIterator[Leave]:
@@ -71,6 +83,7 @@ class Gate:
     def passed(self) -> None:
         """The agency answered."""
         self._failures = self._closings = 0
+        self._turn(troubled=False)
 
     def failed(self, error: AgencyError) -> None:
         """A request came to nothing that may be otherwise later. Those that were under way when the gate closed don't count again."""
@@ -87,3 +100,8 @@ class Gate:
     def _close(self, error: AgencyError, for_s: float) -> None:
         self._opens_at = max(self._opens_at, self._clock() + for_s)
         self._reason = error.reason
+        self._turn(troubled=True)
+
+    def _turn(self, *, troubled: bool) -> None:
+        if troubled != self._troubled and not self._shut:
+            self._troubled, self._turned_at = troubled, self._clock()

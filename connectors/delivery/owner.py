@@ -9,6 +9,7 @@ import logging
 import random
 import time
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Any, Final
 
@@ -100,8 +101,11 @@ class AccountOwner:
         return self._agency.capabilities.feed
 
     def status(self) -> dict[str, Any]:
-        """`closed`: why nothing can go now; empty: it can. `cursor`: where the feed was read up to, its replies committed."""
-        told = {"parked": self.parked, "busy": self._lanes.busy, "closed": self.gate.reason}
+        """`closed`: why nothing can go now; empty: it can. `trouble`: why its agency can't be reached, until it answers again, and `since`
+        when that is so, or is not. `cursor`: where the feed was read up to, its replies committed."""
+        since = (datetime.now(UTC) - timedelta(seconds=self.gate.turned_for_s)).isoformat(timespec="seconds")
+        state = {"closed": self.gate.reason, "trouble": self.gate.trouble, "since": since}
+        told = {"parked": self.parked, "busy": self._lanes.busy, **state}
         return {**told, "cursor": self.feed.cursor, "caught_up": self.feed.caught_up} if self.has_feed else told
 
     def start(self) -> None:

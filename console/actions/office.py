@@ -68,6 +68,15 @@ class AccountTold(NamedTuple):
     trouble: str
 
 
+class GateTold(NamedTuple):
+    """Whether an account's agency can be reached: `trouble` why not (empty: it can), `since` when that is so as far as the connector
+    knows; `parked`: handovers that wait."""
+
+    since: datetime
+    trouble: str
+    parked: int
+
+
 class Explained(NamedTuple):
     """Why a contract stands where it stands on `day`: rules at work with their sections, what time alone will bring (in the contract's
     zone), and what would come of what may come in."""
@@ -136,6 +145,9 @@ class Office(Protocol):
 
     async def accounts(self) -> list[AccountTold]:
         """All accounts, by tenant and name."""
+
+    async def gates(self) -> dict[str, GateTold]:
+        """By `<tenant>/<account>`, what running connectors say; an account that none tells of is not there."""
 
     async def add_account(self, told: dict[str, Any], secret: str) -> None:
         """Add one (the fields of `AgencyAccount`); the agency is asked first. Raises Unfit."""

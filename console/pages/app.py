@@ -33,6 +33,7 @@ from console.pages.explaining import Explaining
 from console.pages.formats import formats_in
 from console.pages.letters import DeadLetters
 from console.pages.money import MoneyPages
+from console.pages.remitted import Remitted
 from console.pages.settling import Settling
 from console.pages.texts import language_of, texts_in
 from console.people import People
@@ -357,6 +358,7 @@ def make_app(console: Console) -> FastAPI:
         app.add_api_route("/policies", settling.try_policy, methods=["POST"])
         app.add_api_route("/policies/decide", settling.decide, methods=["POST"])
         app.add_api_route("/agencies", settling.agencies, methods=["GET"])
+        app.add_api_route("/statements/{tenant}/{account:path}", Remitted(pages, console.views).show, methods=["GET"])
         letters = DeadLetters(pages, console.office, console.people.letters, persons=console.persons)
         app.add_api_route("/letters", letters.show, methods=["GET"])
         app.add_api_route("/letters", letters.settle, methods=["POST"])

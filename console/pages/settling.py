@@ -12,7 +12,7 @@ from starlette.exceptions import HTTPException
 
 from console.actions.desk import Unsent
 from console.actions.office import Office, Unfit
-from console.pages import overview
+from console.pages import overview, remitted
 from console.pages.charted import DAYS, chart
 from console.pages.drawing import Drawing
 from console.people.directory import User
@@ -149,7 +149,9 @@ class Settling:
     ) -> Response:
         known = [one for one in await self._office.accounts() if user.tenant in ("", one.tenant)]
         lines = await run_in_threadpool(overview.by_agency, self._views, user.tenant)
-        values = {"accounts": known, "by_agency": lines, "agencies": self._office.agencies, "may_settle": user.role in MAY_SETTLE}
+        last = await run_in_threadpool(remitted.answers, self._views, [(one.tenant, one.name) for one in known])
+        told = {"answers": last, "gates": await self._office.gates()}
+        values = told | {"accounts": known, "by_agency": lines, "agencies": self._office.agencies, "may_settle": user.role in MAY_SETTLE}
         return self._pages.drawn(request, "agencies.html", user, status_code=status_code, **values, wrong=wrong, said=said, about=about)
 
     async def _entered(self, request: Request, page: Callable[[Request, User], Awaitable[Response]]) -> Response:

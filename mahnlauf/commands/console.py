@@ -45,7 +45,7 @@ def command(
         views, people = opened(console.database), People.of(opened(console.people))
         store = Store(views)
         store.migrate()
-        office = ClusterOffice(where, held, told.connector)
+        office = ClusterOffice(where, held, told.connector, console.connectors or (f"http://{settings.LOOPBACK}:{told.connector.port}",))
         pages = Console(views, people, None, office, console.person_data, console.secure_cookies, _sign_on(console.sign_on))
         port = console.port if port is None else port
         projector = Projector(where, store, persons=console.person_data) if project else None

@@ -1,18 +1,20 @@
 """People before the console: each with a browser window of their own, which notes what it complains of."""
 
 from dataclasses import dataclass, field
+from datetime import UTC, datetime
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from playwright.async_api import Browser, ConsoleMessage, Page, Request, ViewportSize
 from sqlalchemy import insert, select, update
 
+from console.actions.office import AccountTold, GateTold
 from console.database import writing
 from console.views.tables import CASES, HISTORY, POSITIONS
 from schemas import topics
 from tests.console.test_letters import letter
 from tests.console.test_pages import PASSWORD, House, add
-from tests.console.told import handed, remitted, reported
+from tests.console.told import handed, remitted, reported, told
 
 WIDE: Final[ViewportSize] = {"width": 1440, "height": 900}
 PHONE: Final[ViewportSize] = {"width": 390, "height": 844}
@@ -42,6 +44,10 @@ class Town:
         handed(views, "C-1004", "h-1")
         reported(views, "C-1004", "h-1", "P-1", 2_000, "2026-02-03")
         remitted(views, "C-1004", "O-1", 1_800, 200, "S-1", "2026-02-28")
+        told(views, topics.REPLIES, "C-1004", "case.accepted", handover_id="h-1", occurred_at="2026-02-03T08:00:00Z", agency="atriga")
+        for name in ("main", "second"):
+            house.office.known["acme", name] = AccountTold("acme", name, "atriga", "test", "4711", "", "", "", "")
+        house.office.doors = {"acme/main": GateTold(datetime(2026, 2, 5, 7, 30, tzinfo=UTC), "agency_unavailable", 3)}
         house.office.letters = [letter()]
         house.office.texts["acme", "standard"] = ["policy: standard\ntime_zone: Europe/Berlin\nsteps: []\n"]
         house.proposals.add("acme", "standard", "policy: standard\ntime_zone: Europe/Berlin\nsteps: []\nrefresh_at: '07:00'\n", "bert")

@@ -24,6 +24,7 @@ PAGES = (
     "/overview",
     "/policies",
     "/agencies",
+    "/statements/acme/main",
 )
 
 

@@ -1,6 +1,7 @@
 """Delivery to an agency that fails, is away or forgets: what cannot go waits, what may have gone is asked about, nothing goes twice."""
 
 from dataclasses import replace
+from datetime import UTC, datetime
 
 import httpx
 import pytest
@@ -175,8 +176,9 @@ async def test_an_account_nobody_configured_waits_until_somebody_does(tenant: Te
     async with running(tenant, accounts=()) as connector:
         await tenant.submit("C-1")
         await idle(connector)
-        status = await connector.status()
-        assert status["accounts"][tenant.account.key] == {"parked": 1, "busy": 0, "closed": "account_unknown"}
+        account = (await connector.status())["accounts"][tenant.account.key]
+        assert datetime.fromisoformat(account.pop("since")) <= datetime.now(UTC)
+        assert account == {"parked": 1, "busy": 0, "closed": "account_unknown", "trouble": "account_unknown"}
     async with running(tenant):
         await tenant.until_told("C-1", "case.passed")
 

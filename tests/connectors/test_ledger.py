@@ -187,6 +187,29 @@ async def test_the_gate_closes_after_failures_in_a_row_for_longer_each_time() ->
     assert gate.closed_for_s == 0
 
 
+async def test_the_gate_tells_since_when_its_agency_is_away_or_there() -> None:
+    clock = _Clock()
+    gate = Gate(10, clock=clock)
+    clock.now_s += 50
+    assert (gate.trouble, gate.turned_for_s) == ("", 50)
+    for _ in range(3):
+        gate.failed(Unavailable("away"))
+    clock.now_s += 20
+    gate.failed(Unavailable("the try"))
+    clock.now_s += 20
+    assert (gate.reason, gate.trouble, gate.turned_for_s) == ("", "agency_unavailable", 40)
+    gate.failed(CredentialsRefused("HTTP 401"))
+    assert (gate.trouble, gate.turned_for_s) == ("credentials_refused", 40)
+    gate.passed()
+    clock.now_s += 5
+    gate.passed()
+    assert (gate.trouble, gate.turned_for_s) == ("", 5)
+    paused = Gate(10, shut="paused", clock=clock)
+    clock.now_s += 3
+    paused.passed()
+    assert (paused.trouble, paused.turned_for_s) == ("paused", 3)
+
+
 async def test_the_gate_heeds_what_the_agency_asks_for() -> None:
     gate = Gate(10, clock=_Clock())
     gate.failed(RateLimited("HTTP 429", 7))

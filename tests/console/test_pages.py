@@ -16,7 +16,18 @@ from sqlalchemy import Engine, insert
 from starlette.testclient import TestClient
 
 from console.actions.desk import NotSealed, Sent, Unsent
-from console.actions.office import AccountTold, DeadLetter, Explained, LetterPlace, PolicyTold, Previewed, StepPreviewed, Tried, Unfit
+from console.actions.office import (
+    AccountTold,
+    DeadLetter,
+    Explained,
+    GateTold,
+    LetterPlace,
+    PolicyTold,
+    Previewed,
+    StepPreviewed,
+    Tried,
+    Unfit,
+)
 from console.database import opened, writing
 from console.pages.app import COOKIE, Console, make_app
 from console.pages.guard import FORM_MAX_BYTES
@@ -94,6 +105,7 @@ class StandInOffice:
         self.secrets: list[str] = []
         self.letters: list[DeadLetter] = []
         self.sent_back: list[tuple[LetterPlace, str | None]] = []
+        self.doors: dict[str, GateTold] = {}
         self.away = False
 
     def _there(self) -> None:
@@ -148,6 +160,9 @@ class StandInOffice:
     async def accounts(self) -> list[AccountTold]:
         self._there()
         return [one for _, one in sorted(self.known.items())]
+
+    async def gates(self) -> dict[str, GateTold]:
+        return self.doors
 
     async def add_account(self, told: dict[str, Any], secret: str) -> None:
         self._there()

@@ -36,7 +36,16 @@ def told(
     store.apply({(topic, 0): Piece(offset, offset + 1, rows)})
 
 
-def handed(views: Engine, contract: str, handover_id: str, *, account: str = "main", open_amount: int = 4_990, **more: Any) -> None:
+def handed(
+    views: Engine,
+    contract: str,
+    handover_id: str,
+    *,
+    account: str = "main",
+    open_amount: int = 4_990,
+    at: str = "2026-02-01T09:00:00Z",
+    **more: Any,
+) -> None:
     """A handover of one receivable."""
     claim = {"invoice_id": f"I-{contract}", "issued_on": "2026-01-01", "due_on": "2026-01-15", "amount": open_amount, "open": open_amount}
     sums: dict[str, Any] = {"open_amount": open_amount, "costs": 250, "interest": 10}
@@ -50,7 +59,7 @@ def handed(views: Engine, contract: str, handover_id: str, *, account: str = "ma
         **sums,
         **more,
     }
-    told(views, topics.COMMANDS, contract, "case.submit", **data)
+    told(views, topics.COMMANDS, contract, "case.submit", at=at, **data)
 
 
 def reported(views: Engine, contract: str, handover_id: str, payment_id: str, amount: int, day: str, **more: Any) -> None:
