@@ -46,12 +46,14 @@ class Note(NamedTuple):
 
 @dataclass(frozen=True, slots=True)
 class Money:
-    """`sums` of all payments by kind. Amounts in minor units of the case's currency."""
+    """`sums` of all payments by kind, and `closed`: what the agency's close settled besides what it had reported. Amounts in minor units of
+    the case's currency."""
 
     case: Row[Any]
     claimed: list[Claimed]
     payments: list[Row[Any]]
     sums: dict[str, int]
+    closed: int
     notes: list[Note]
 
     @property
@@ -69,14 +71,17 @@ def money(engine: Engine, tenant: str, name: str) -> Money | None:
         of_handovers = select(HANDOVERS).where(HANDOVERS.c.tenant == tenant, HANDOVERS.c.contract == name, HANDOVERS.c.account != "")
         handovers = connection.execute(of_handovers.order_by(HANDOVERS.c.handed_on.desc(), HANDOVERS.c.handover_id)).all()
         of_payments = select(PAYMENTS).where(PAYMENTS.c.tenant == tenant, PAYMENTS.c.contract == name)
-        payments = list(connection.execute(of_payments.order_by(PAYMENTS.c.value_date.desc(), PAYMENTS.c.kind, PAYMENTS.c.id)))
+        every = list(connection.execute(of_payments.order_by(PAYMENTS.c.value_date.desc(), PAYMENTS.c.kind, PAYMENTS.c.id)))
         of_notes = select(NOTICES).where(NOTICES.c.tenant == tenant, NOTICES.c.contract == name, NOTICES.c.type.in_(NOTES))
         notes = connection.execute(of_notes.order_by(NOTICES.c.time.desc(), NOTICES.c.offset.desc()).limit(SHOWN_MAX)).all()
+    payments = [row for row in every if row.kind in KINDS]
+    sums = {kind: sum(row.amount for row in every if row.kind == kind) for kind in (*KINDS, "settled")}
     return Money(
         case,
         [_claimed(row, payments) for row in handovers],
         payments[:SHOWN_MAX],
-        {kind: sum(row.amount for row in payments if row.kind == kind) for kind in KINDS},
+        sums,
+        max(sums["settled"] - sums["reported"], 0),
         [Note(datetime.fromisoformat(row.time), row.type, row.told) for row in notes],
     )
 

@@ -1,7 +1,8 @@
 """An agency account's payouts by statement: what the agency reported against what it remitted, and when it answered last.
 
-What was reported of a case is taken off by its payouts in their order, as an account is settled: of a statement it says how much of it was
-reported, and what was reported and stands on none is still to come.
+Reported is what it said that was paid, and what a successful close settled besides. What was reported of a case is taken off by its
+payouts in their order, as an account is settled: of a statement it says how much of it was reported, and what was reported and stands on
+none is still to come.
 """
 
 from collections import defaultdict
@@ -20,6 +21,9 @@ from console.views.tables import HANDOVERS, PAYMENTS
 STATEMENTS_MAX: Final = 50
 PAYOUTS_MAX: Final = 20_000
 """Statements are shown, the newest first, until they hold so many payouts: more take longer than who looks at a page waits."""
+SETTLES: Final = ("reported", "settled", "payout")
+"""Kinds of payment that an account is settled from. What was reported is settled, but for what is too much; a close settles what is open
+then: so what is reported comes to the larger of the two."""
 _OF_ONE: Final = and_(HANDOVERS.c.tenant == PAYMENTS.c.tenant, HANDOVERS.c.contract == PAYMENTS.c.contract)
 
 
@@ -99,27 +103,27 @@ def _newest(connection: Connection, tenant: str) -> set[str]:
 
 
 def _account_then() -> ColumnElement[str]:
-    """The account of a row of `case_payments`: that of its handover, or, of a payout, that of the latest handover before it, or of the
-    first."""
+    """The account of a row of `case_payments`: that of its handover, or, where it names none, that of the latest handover before it, or of
+    the first."""
     here = select(HANDOVERS.c.account).where(_OF_ONE, HANDOVERS.c.account != "").limit(1)
     before = here.where(func.substr(HANDOVERS.c.handed_on, 1, 10) <= PAYMENTS.c.value_date).order_by(HANDOVERS.c.handed_on.desc())
     latest = func.coalesce(*(each.correlate(PAYMENTS).scalar_subquery() for each in (before, here.order_by(HANDOVERS.c.handed_on))))
     its = here.where(HANDOVERS.c.handover_id == PAYMENTS.c.handover_id).correlate(PAYMENTS).scalar_subquery()
-    return case((PAYMENTS.c.kind == "payout", latest), else_=its)
+    return case((PAYMENTS.c.handover_id == "", latest), else_=its)
 
 
 def _moves(connection: Connection, tenant: str, account: str, names: Iterable[str]) -> Sequence[Row[Any]]:
     """All reports and payouts of the contracts on these statements, as far as they are the account's."""
     payouts = PAYMENTS.alias()
     on_them = and_(payouts.c.tenant == tenant, payouts.c.kind == "payout", payouts.c.statement_id.in_(sorted(names)))
-    asked = select(PAYMENTS).where(PAYMENTS.c.tenant == tenant, PAYMENTS.c.kind.in_(("payout", "reported")))
+    asked = select(PAYMENTS).where(PAYMENTS.c.tenant == tenant, PAYMENTS.c.kind.in_(SETTLES))
     return connection.execute(
         asked.where(PAYMENTS.c.contract.in_(select(payouts.c.contract).where(on_them)), _account_then() == account)
     ).all()
 
 
 def _settle(found: dict[tuple[str, str], Statement], contract: str, moves: Sequence[Row[Any]]) -> None:
-    left = sum(row.amount for row in moves if row.kind == "reported")
+    left = max(sum(row.amount for row in moves if row.kind == kind) for kind in ("reported", "settled"))
     for row in sorted((each for each in moves if each.kind == "payout"), key=lambda each: (each.value_date, each.statement_id, each.id)):
         statement = found.setdefault((row.statement_id, row.currency), Statement(row.statement_id, row.currency))
         covered = min(row.amount + row.withheld, max(left, 0))
@@ -133,27 +137,18 @@ def _settle(found: dict[tuple[str, str], Statement], contract: str, moves: Seque
 
 def outstanding(engine: Engine, tenant: str, account: str) -> list[Outstanding]:
     """By currency."""
-    theirs = and_(_OF_ONE, HANDOVERS.c.handover_id == PAYMENTS.c.handover_id, PAYMENTS.c.kind == "reported")
-    reported = (
-        select(HANDOVERS.c.contract, HANDOVERS.c.currency, func.sum(PAYMENTS.c.amount).label("amount"))
-        .join(PAYMENTS, theirs)
-        .where(HANDOVERS.c.tenant == tenant, HANDOVERS.c.account == account)
-        .group_by(HANDOVERS.c.contract, HANDOVERS.c.currency)
-        .subquery()
+    reported, settled, paid = (
+        func.sum(case((PAYMENTS.c.kind == kind, PAYMENTS.c.amount + PAYMENTS.c.withheld), else_=0)).label(kind) for kind in SETTLES
     )
-    paid = (
-        select(PAYMENTS.c.contract, func.sum(PAYMENTS.c.amount + PAYMENTS.c.withheld).label("amount"))
-        .where(PAYMENTS.c.tenant == tenant, PAYMENTS.c.kind == "payout", _account_then() == account)
-        .group_by(PAYMENTS.c.contract)
-        .subquery()
-    )
-    left = reported.c.amount - func.coalesce(paid.c.amount, 0)
-    asked = select(reported.c.currency, func.count(), func.sum(left)).join_from(
-        reported, paid, paid.c.contract == reported.c.contract, isouter=True
-    )
+    mine = (PAYMENTS.c.tenant == tenant, PAYMENTS.c.kind.in_(SETTLES), _account_then() == account)
+    each = select(PAYMENTS.c.contract, reported, settled, paid).where(*mine).group_by(PAYMENTS.c.contract).subquery()
+    left = case((each.c.reported > each.c.settled, each.c.reported), else_=each.c.settled) - each.c.payout
+    its = select(HANDOVERS.c.currency).where(HANDOVERS.c.tenant == tenant, HANDOVERS.c.contract == each.c.contract)
+    currency = its.where(HANDOVERS.c.account == account).limit(1).correlate(each).scalar_subquery()
+    owed = select(currency.label("currency"), left.label("amount")).where(left > 0).subquery()
+    asked = select(owed.c.currency, func.count(), func.sum(owed.c.amount)).group_by(owed.c.currency).order_by(owed.c.currency)
     with engine.connect() as connection:
-        rows = connection.execute(asked.where(left > 0).group_by(reported.c.currency).order_by(reported.c.currency))
-        return [Outstanding(row[0], int(row[1]), int(row[2])) for row in rows]
+        return [Outstanding(row[0], int(row[1]), int(row[2])) for row in connection.execute(asked)]
 
 
 class Remitted:

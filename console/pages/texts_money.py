@@ -22,6 +22,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "what": ("What", "Was"),
     "sum": ("Sum", "Summe"),
     "payment_reported": ("Paid to the agency", "An das Inkasso gezahlt"),
+    "payment_closed": ("Settled when the agency closed it", "Beglichen, als das Inkasso schloss"),
     "payment_direct": ("Direct payment to the creditor", "Direktzahlung an den Gläubiger"),
     "payment_payout": ("Remitted by the agency", "Vom Inkasso ausgezahlt"),
     "withheld": ("Kept as fees", "Als Gebühr einbehalten"),

@@ -1,6 +1,7 @@
-"""What was claimed of each case at an agency, when its agency answered last, and what was paid: from commands, replies and payouts.
+"""What was claimed of each case at an agency, when its agency answered last, and what was paid: from commands, replies, payouts and
+bookings.
 
-A row is found by what it tells of, not by its place on Kafka, so that the three topics may be read in any order: a handover is written from
+A row is found by what it tells of, not by its place on Kafka, so that the topics may be read in any order: a handover is written from
 two sides, a payment counts once, as the rules count it.
 """
 
@@ -25,7 +26,7 @@ _UNKNOWN: Final[Row] = {
 
 
 def keep(connection: Connection, rows: Iterable[Row]) -> None:
-    """Take in rows of commands, replies and payouts, of each topic in order."""
+    """Take in rows of commands, replies, payouts and bookings, of each topic in order."""
     handed: dict[tuple[str, ...], Row] = {}
     answered: dict[tuple[str, ...], Row] = {}
     paid: dict[tuple[str, ...], Row] = {}
@@ -33,7 +34,7 @@ def keep(connection: Connection, rows: Iterable[Row]) -> None:
         payment = _payment(row)
         if payment is not None:
             paid.setdefault(tuple(payment[column.name] for column in PAYMENTS.primary_key), payment)
-        if row["type"] == "payment.received":
+        if "handover_id" not in row["told"]:
             continue
         key = {"tenant": row["tenant"], "contract": row["contract"], "handover_id": row["told"]["handover_id"]}
         place = tuple(key.values())
@@ -63,6 +64,8 @@ def _payment(row: Row) -> Row | None:
             kind, name = "direct", told["id"]
         case "payment.received":
             kind, name = "payout", told["payment_id"]
+        case "booking.recorded":
+            kind, name = "settled", told["id"]
         case _:
             return None
     fixed = {"handover_id": "", "withheld": 0, "currency": "", "statement_id": ""}

@@ -13,7 +13,7 @@ from schemas.billing import PaymentEvent, PaymentReceivedData
 from schemas.commands import CaseReportPaymentData, CaseSubmitData, CommandEvent
 from schemas.debtors import DebtorDescribed
 from schemas.fields import is_sealed
-from schemas.notices import NoticeEvent
+from schemas.notices import BookingRecorded, NoticeEvent
 from schemas.replies import ReplyEvent
 from schemas.status import CaseHistory, CaseStatus, CaseStatusData
 
@@ -137,6 +137,14 @@ def payout(event: PaymentEvent) -> Row | None:
     return {"tenant": event.tenant, "contract": event.subject, "type": event.type, "time": moment(event.time), "told": told}
 
 
+def settled(event: BookingRecorded) -> Row | None:
+    """What payments at an agency, and its successful closes, settled by the rules: closes name no amount, so only they know it."""
+    if event.data.booking != "agency_settled":
+        return None
+    told = {"id": event.id, "amount": event.data.amount, "value_date": event.data.dated.isoformat()}
+    return {"tenant": event.tenant, "contract": event.subject, "type": event.type, "time": moment(event.time), "told": told}
+
+
 class View(NamedTuple):
     """A topic and its table. A compacted topic's row is its key's latest, and goes with its tombstone; others add a row a record, or have
     no table of their own (`money.py`). A record without `sign` among its bytes brings nothing, and is not even read."""
@@ -159,4 +167,5 @@ VIEWS: Final[Mapping[str, View]] = {
     topics.DEBTORS: View(DEBTORS, True, debtor),
     topics.COMMANDS: View(None, False, command),
     topics.PAYMENTS: View(None, False, payout, b"agency"),
+    topics.BOOKINGS: View(None, False, settled, b"agency_settled"),
 }

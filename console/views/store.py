@@ -26,7 +26,7 @@ AWAY_MAX_MS: Final = topics.TOMBSTONE_MS - 24 * 3600 * 1000
 """Who was away for longer may have missed deletions, which a compacted topic keeps for seven days; a day is left for clocks."""
 
 
-MONEY: Final = (topics.COMMANDS, topics.REPLIES, topics.PAYMENTS)
+MONEY: Final = (topics.COMMANDS, topics.REPLIES, topics.PAYMENTS, topics.BOOKINGS)
 """Topics that tell of claims and payments."""
 
 

@@ -142,8 +142,9 @@ PAYMENTS: Final = Table(
     Column("statement_id", String(256), nullable=False),
     Index("case_payments_by_statement", "tenant", "kind", "statement_id", "value_date"),
 )
-"""Money since a handover, by `kind`: `reported` by the agency, `direct` to the creditor as the agency was told, `payout` remitted by it.
-What a payout lacks is the handover, what the others lack the currency, which is the contract's."""
+"""Money since a handover, by `kind`: `reported` by the agency, `direct` to the creditor as the agency was told, `payout` remitted by it,
+`settled` by what was reported and by successful closes, as the rules booked it. Payouts and bookings name no handover; a currency stands on
+payouts alone, the others have the contract's."""
 
 TOTALS: Final = Table(
     "case_totals",

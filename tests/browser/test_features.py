@@ -168,6 +168,11 @@ async def test_the_ladder_hands_over_and_a_success_with_nothing_open_starts_anew
     await street.days_pass(12)
     await says("Clear")
     await expect(page.locator(".timeline")).to_contain_text("Closed")
+    await page.get_by_role("link", name="What was claimed and paid").click()
+    await expect(page.get_by_role("heading", name="Claimed from the debtor")).to_be_visible()
+    await expect(page.get_by_role("row", name="Paid to the agency")).to_have_count(1)
+    await page.goto(f"{street.town.chain.console.url}/statements/{TENANT}/main")
+    await expect(page.locator("main")).to_contain_text("1 Contracts")  # it was paid, and nothing is remitted yet
 
 
 async def test_what_the_agency_rejects_goes_to_a_person_who_hands_it_over_again(street: Street, page: Page) -> None:
@@ -212,6 +217,7 @@ async def test_an_agency_is_activated_its_credentials_looked_at_and_changed_and_
     await mine.locator("input[name=secret]").fill("another code")
     async with page.expect_navigation():
         await mine.locator("button[value=rotate]").click()
+    await expect(page.get_by_role("status")).to_contain_text("The secret was changed.")
     await mine.locator("input[name=why]").fill("holidays")
     await mine.locator("button[value=pause]").click()
     await expect(mine).to_contain_text("holidays")

@@ -10,7 +10,7 @@ from sqlalchemy import event
 from schemas import topics
 from tests.console.kit import Sql
 from tests.console.test_pages import SCRIPT, House, add
-from tests.console.told import handed, remitted, reported, told
+from tests.console.told import booked, handed, remitted, reported, told
 
 
 @pytest.fixture
@@ -40,6 +40,7 @@ def test_an_amount_leads_to_what_was_claimed_and_paid(house: House) -> None:
         told(views, topics.COMMANDS, "C-1", "case.report_payment", **data)
     told(views, topics.COMMANDS, "C-1", "case.refresh", handover_id="h-1")
     remitted(views, "C-1", "O-1", 1_800, 200, f"S-1{SCRIPT}", "2026-02-28")
+    booked(views, "C-1", 4_250, "2026-02-20")
     told(views, topics.PAYMENTS, "C-1", "payment.received", payment_id="X", amount=99, currency="EUR", value_date="2026-02-11")
     common: dict[str, Any] = {
         "notice_id": "n",
@@ -61,7 +62,8 @@ def test_an_amount_leads_to_what_was_claimed_and_paid(house: House) -> None:
     assert SCRIPT not in page
     assert "Claimed from the debtor: €52.50" in text
     assert "Account main" in text
-    assert "Paid to the agency €30.00 Direct payment to the creditor €3.00 Remitted by the agency €18.00" in text
+    assert "Paid to the agency €30.00 Settled when the agency closed it €12.50" in text
+    assert "Direct payment to the creditor €3.00 Remitted by the agency €18.00" in text
     assert text.count("10 Feb 2026 Paid to the agency €10.00") == 1
     assert "28 Feb 2026 Remitted by the agency €18.00 €2.00 S-1&lt;script&gt;" in text
     assert "0.99" not in text, "what others pay is in the contract's sums"

@@ -213,4 +213,4 @@ async def _debtors(engine: Engine) -> list[str]:
 async def test_positions_cover_every_partition(cluster: Connection, sql: Sql) -> None:
     _, made = store(sql)
     await _drained(cluster, made)
-    assert len(made.positions()) == 6 * PARTITIONS
+    assert len(made.positions()) == 7 * PARTITIONS

@@ -13,7 +13,7 @@ from schemas import topics
 from tests.console.kit import Sql, store
 from tests.console.test_money import words
 from tests.console.test_pages import House, add
-from tests.console.told import handed, remitted, reported, told
+from tests.console.told import booked, handed, remitted, reported, told
 
 
 @pytest.fixture
@@ -83,6 +83,23 @@ def test_reported_is_taken_off_by_payouts_in_their_order(views: Engine) -> None:
     assert [(each.id, each.reported) for each in statements(views, "acme", "second")] == [("S-1", 90)], "its own, though named alike"
     assert outstanding(views, "acme", "second") == outstanding(views, "other", "main") == []
     assert statements(views, "other", "main") == []
+
+
+def test_a_successful_close_counts_as_a_report_of_what_it_settled(views: Engine) -> None:
+    """An agency that tells no payments but that the case ended paid."""
+    handed(views, "C-1", "h-1")
+    reported(views, "C-1", "h-1", "P-1", 1_000, "2026-02-10")
+    for amount, day in ((1_000, "2026-02-10"), (3_990, "2026-03-01"), (250, "2026-03-01")):
+        booked(views, "C-1", amount, day)
+    booked(views, "C-1", 99, "2026-03-01", "cost_charged")
+    handed(views, "C-2", "h-2")
+    reported(views, "C-2", "h-2", "P-2", 6_000, "2026-02-10")
+    booked(views, "C-2", 5_240, "2026-02-10")  # the rest of it is the debtor's credit
+    assert outstanding(views, "acme", "main") == [("EUR", 2, 5_240 + 6_000)]
+    remitted(views, "C-1", "O-1", 5_000, 240, "S-1", "2026-03-31")
+    remitted(views, "C-2", "O-2", 6_000, 10, "S-1", "2026-03-31")
+    assert [(each.reported, each.unreported) for each in statements(views, "acme", "main")] == [(11_240, 10)]
+    assert outstanding(views, "acme", "main") == []
 
 
 def test_a_payout_is_the_account_s_that_had_the_case_then(views: Engine) -> None:

@@ -81,3 +81,9 @@ def remitted(
         "withheld": withheld,
     }
     told(views, topics.PAYMENTS, contract, "payment.received", **data, **({"statement_id": statement} if statement else {}), **more)
+
+
+def booked(views: Engine, contract: str, amount: int, day: str, booking: str = "agency_settled", **more: Any) -> None:
+    """What the rules settled through an agency."""
+    data: dict[str, Any] = {"booking": booking, "invoice_id": "I", "component": "principal", "amount": amount, "dated": day, "cause": "e"}
+    told(views, topics.BOOKINGS, contract, "booking.recorded", **data, **more)
