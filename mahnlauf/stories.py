@@ -37,7 +37,7 @@ steps:
 SETTINGS: Final = """\
 tenant: acme
 default_policy: standard
-creditor: {name: Acme Fitness GmbH, address: "Am Markt 1, 60311 Frankfurt", vat_deduction: true}
+creditor: {name: Acme Fitness GmbH, address: "Am Markt 1, 60311 Frankfurt", iban: DE02120300000000202051, vat_deduction: true}
 """
 
 Scene = dict[str, Any]

@@ -5,29 +5,21 @@ All of them work on one town, each with contracts of its own; the agency's days 
 """
 
 import asyncio
-import json
 import re
-import threading
 from collections.abc import AsyncIterator, Callable, Iterator
-from dataclasses import dataclass
-from datetime import date, timedelta
-from pathlib import Path
+from datetime import timedelta
 from typing import Any, Final
 
-import httpx
 import pytest
 from playwright.async_api import Browser, Locator, Page, expect
 
 from mahnlauf import stories
 from mahnlauf.demo.cases import generated
-from mahnlauf.demo.demo import NOON, Lived, lived
-from mahnlauf.publishing import Days, publish
 from mahnlauf.stories import TENANT, Case
 from schemas import topics
-from tests.console.test_pages import PASSWORD
+from tests.browser.town import ARRIVES_WITHIN_MS, Street, inhabited, person, window
 
 pytestmark = pytest.mark.timeout(300)
-ARRIVES_WITHIN_MS: Final = 30_000
 UNTIL: Final = stories.FIRST_DUE + timedelta(days=36)
 """What fell due on the first day was handed over by the ladder; what fell due sixteen days later has had its second reminder."""
 ACCEPTED: Final = {"day": 1, "status": "Accepted"}
@@ -59,91 +51,20 @@ def town_s_cases() -> list[Case]:
 
 
 def _case(name: str, later: int, *, postal_code: bool = True) -> Case:
-    case = Case(name, name, stories.FIRST_DUE + timedelta(days=later), 4_990, len(name))
-    address = {
-        "street": "Gartenweg 1",
-        "city": "Hanau",
-        "country": "DE",
-        "source": "contract",
-        **({"postal_code": "63450"} if postal_code else {}),
-    }
-    case.event(topics.DEBTORS, -20, "debtor.described", kind="consumer", first_name="Ida", last_name=PEOPLE[name], addresses=[address])
-    case.invoice(1, 0, case.amount)
-    return case
-
-
-@dataclass
-class Street:
-    """The chain, which lives on a thread of its own; and how far the agency's days have gone."""
-
-    town: Lived
-    folder: Path
-    today: date = UNTIL
-    admitted: bool = False
-
-    async def days_pass(self, count: int) -> None:
-        """At the agency; the connector asks what is new."""
-        self.today += timedelta(days=count)
-        async with httpx.AsyncClient(trust_env=False) as http:
-            (await http.post(f"{self.town.chain.sandbox.url}/clock", json={"now": f"{self.today}T12:00:00Z"})).raise_for_status()
-            (await http.post(f"{self.town.chain.connector.url}/poll")).raise_for_status()
-
-    async def at_the_agency(self, contract: str) -> dict[str, Any]:
-        """The case of a contract, as the agency has it."""
-        async with httpx.AsyncClient(trust_env=False) as http:
-            told = (await http.get(f"{self.town.chain.sandbox.url}/cases")).json()
-        [case] = [each for each in told["cases"] if each.get("contract") == contract]
-        return dict(case)
-
-    async def published(self, case: Case, since: int) -> None:
-        """What upstream systems tell of a case from its line `since` on."""
-        file = self.folder / f"{case.contract}-{since}.jsonl"
-        file.write_text("".join(json.dumps(line) + "\n" for line in case.lines[since:]))
-        await publish(self.town.connection, [file], Days(NOON, UNTIL))
+    return person(name, PEOPLE[name], later, postal_code=postal_code)
 
 
 @pytest.fixture(scope="module")
 def street(own_kafka: str, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Street]:
     folder = tmp_path_factory.mktemp("street")
-    begun, over = threading.Event(), threading.Event()
-    found: list[Street] = []
-
-    async def live() -> None:
-        async with lived(own_kafka, generated(folder, town_s_cases(), UNTIL), folder) as town:
-            found.append(Street(town, folder))
-            begun.set()
-            await asyncio.to_thread(over.wait)
-
-    def run() -> None:
-        try:
-            asyncio.run(live())
-        finally:
-            begun.set()
-
-    thread = threading.Thread(target=run, name="street")
-    thread.start()
-    begun.wait(120)
-    assert found, "the chain did not come up"
-    yield found[0]
-    over.set()
-    thread.join(60)
+    with inhabited(own_kafka, folder, generated(folder, town_s_cases(), UNTIL)) as street:
+        yield street
 
 
 @pytest.fixture
 async def page(street: Street, browser: Browser) -> AsyncIterator[Page]:
-    """The window of the console's admin."""
-    window = await (await browser.new_context(locale="en-GB", viewport={"width": 1440, "height": 900})).new_page()
-    window.set_default_timeout(ARRIVES_WITHIN_MS)
-    expect.set_options(timeout=ARRIVES_WITHIN_MS)
-    console = street.town.chain.console.url
-    await window.goto(f"{console}/login" if street.admitted else street.town.chain.door)
-    await window.get_by_label("Name").fill("anna")
-    await window.get_by_label("Password").fill(PASSWORD)
-    await window.get_by_role("button", name="Log in" if street.admitted else "Create user").click()
-    await expect(window.get_by_role("heading", name="Cases")).to_be_visible()
-    street.admitted = True
-    yield window
-    await window.context.close()
+    async with window(street, browser) as page:
+        yield page
 
 
 async def _contract(page: Page, street: Street, name: str) -> Callable[[str], Any]:

@@ -25,6 +25,9 @@ from streams.engine.cluster import Connection
 from tests.console.kit import NAME, PARTITIONS, Sql, debtor, everything, lived, store, write
 
 KILLS = 5
+SOAK_KILLS = 20
+LAST_KILL_AFTER = 120
+"""Records."""
 
 
 @pytest.fixture(scope="module")
@@ -156,9 +159,10 @@ async def test_views_of_another_cluster_are_refused(cluster: Connection, sql: Sq
     await _drained(cluster, made)
 
 
-def test_killed_at_any_point_the_views_equal_a_rebuild(cluster: Connection, tmp_path: Path) -> None:
-    for number in range(KILLS):
-        _killed(cluster, tmp_path, after_records=number * 30)
+@pytest.mark.parametrize("kills", [KILLS, pytest.param(SOAK_KILLS, marks=[pytest.mark.soak, pytest.mark.timeout(300)])])
+def test_killed_at_any_point_the_views_equal_a_rebuild(cluster: Connection, tmp_path: Path, kills: int) -> None:
+    for number in range(kills):
+        _killed(cluster, tmp_path, after_records=number * LAST_KILL_AFTER // (kills - 1))
     assert _called(cluster, tmp_path, "project", "--drain").returncode == 0
     killed = everything(opened(f"sqlite:///{tmp_path / 'console' / 'views.sqlite'}"))
     assert _called(cluster, tmp_path, "project", "--rebuild", "--drain").returncode == 0
