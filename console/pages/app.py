@@ -25,7 +25,7 @@ from console.actions.ordering import MAY_ORDER, Counter, NotOffered, Ordering, n
 from console.actions.orders import FOR_MANY, NoOrder
 from console.api import changes
 from console.api.app import make_api
-from console.pages import attention, exported, guard, listing, live, overview
+from console.pages import attention, course, exported, guard, listing, live, overview
 from console.pages.contract import Contract, contract, sealed_in
 from console.pages.entering import BACK, Entering
 from console.pages.entering import PATH as PROVIDER_PATH
@@ -119,7 +119,8 @@ class Pages:
             return _to_login()
         views = self._console.views
         statuses, agencies = overview.by_status(views, user.tenant), overview.by_agency(views, user.tenant)
-        return self.drawn(request, "overview.html", user, by_status=statuses, by_agency=agencies)
+        gone, back = course.steps(views, user.tenant), course.recovered(views, user.tenant)
+        return self.drawn(request, "overview.html", user, by_status=statuses, by_agency=agencies, steps=gone, recovered=back)
 
     async def live(self, request: Request) -> Response:
         """Which contracts change, while a page is open."""

@@ -7,7 +7,7 @@ from typing import Final, Literal, TypeAlias
 
 from markupsafe import Markup, escape
 
-from console.pages import texts_ahead, texts_money, texts_notices
+from console.pages import texts_ahead, texts_course, texts_money, texts_notices
 
 Language: TypeAlias = Literal["en", "de"]
 LANGUAGES: Final[tuple[Language, ...]] = ("en", "de")
@@ -367,6 +367,7 @@ TEXTS: Final[dict[str, tuple[str, str]]] = {
     "kind_notice": ("To the debtor", "An den Schuldner"),
     **texts_money.TEXTS,
     **texts_notices.TEXTS,
+    **texts_course.TEXTS,
     **texts_ahead.TEXTS,
 }
 

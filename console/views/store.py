@@ -13,7 +13,7 @@ from sqlalchemy import JSON, Connection, Engine, Table, and_, bindparam, delete,
 from sqlalchemy.dialects import postgresql, sqlite
 
 from console.database import among, migrate, writing
-from console.views import money, totals
+from console.views import flow, money, totals
 from console.views.rows import VIEWS, Row
 from console.views.tables import CASES, CONTENTS, DEBTORS, POSITIONS, TOTALS
 from schemas import topics
@@ -28,6 +28,8 @@ AWAY_MAX_MS: Final = topics.TOMBSTONE_MS - 24 * 3600 * 1000
 
 MONEY: Final = (topics.COMMANDS, topics.REPLIES, topics.PAYMENTS, topics.BOOKINGS)
 """Topics that tell of claims and payments."""
+STEPS: Final = (topics.CASE_HISTORY, topics.NOTICES)
+"""Topics that tell which steps a contract goes."""
 
 
 class Overtaken(Exception):
@@ -98,6 +100,7 @@ class Store:
                 if view.table is not None:
                     (_replace if view.compacted else _add)(connection, view.table, mine)
             money.keep(connection, (row for topic in MONEY for row in _rows(pieces, topic)))
+            flow.count(connection, (row for topic in STEPS for row in _rows(pieces, topic)))
 
     def caught_up(self, places: Iterable[Place]) -> None:
         """Note that these partitions were read up to their end now."""

@@ -160,7 +160,16 @@ TOTALS: Final = Table(
     Column("overdue_amount", BigInteger, nullable=False),
 )
 """Sums of `cases`, changed with them in the same transaction."""
+FLOW: Final = Table(
+    "case_flow",
+    METADATA,
+    Column("tenant", String(256), primary_key=True),
+    Column("month", String(7), primary_key=True),
+    Column("step", String(30), primary_key=True),
+    Column("contracts", BigInteger, nullable=False),
+)
+"""How often contracts went a step in a month (`YYYY-MM`, UTC), for how far they come; see flow.py for the steps."""
 CASE_WORDS: Final = table("case_words", column("rowid"), column("sought"))
 """SQLite's index of every three letters of `cases.sought`; PostgreSQL has one on the column itself."""
 
-CONTENTS: Final = (CASES, HISTORY, REPLIES, NOTICES, HANDOVERS, PAYMENTS, DEBTORS, TOTALS)
+CONTENTS: Final = (CASES, HISTORY, REPLIES, NOTICES, HANDOVERS, PAYMENTS, DEBTORS, TOTALS, FLOW)
