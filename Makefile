@@ -68,6 +68,7 @@ bench: tools
 	$(BIN)/python -m bench.engine
 	$(BIN)/python -m bench.connector
 	$(BIN)/python -m bench.console
+	$(BIN)/python -m bench.scale
 	$(BIN)/python -m bench.table
 
 clean:

@@ -15,6 +15,7 @@ from rich.table import Table
 
 from bench.contestant import Figures, console, cpu_us
 from bench.engine import PEERS, RESULTS, SLOW_PEERS
+from bench.growth import FLAT
 
 FOLDER: Final = RESULTS.parent
 PLOT: Final = "engine.svg"
@@ -146,6 +147,31 @@ def _console(found: Figures) -> Iterator[Row]:
         yield Row(figure, f"{told['p50_ms']:.0f} / {told['p95_ms']:.0f}", target="p95 < 300")
 
 
+def _scale(found: Figures) -> Iterator[Row]:
+    for of, grown in found.get("cost", {}).items():
+        first, last = grown["sizes"][0], grown["sizes"][-1]
+        target = "linear" if of == "receivables" else f"<= {FLAT}"
+        yield _compared(
+            f"{last['size']:,} {of}, us of CPU an event",
+            f"{first['size']:,}",
+            last["cpu_us"],
+            first["cpu_us"],
+            last["cpu_us"] / first["cpu_us"],
+            target,
+        )
+    workers = found.get("workers", [])
+    for row in workers[1:]:
+        ours, alone = cpu_us(row), cpu_us(workers[0])
+        yield _compared(f"{row['workers']} workers, us of CPU an event", "1 worker", ours, alone, ours / alone)
+    if "many" in found:
+        row = found["many"]
+        name = f"{row['partitions']} partitions, {row['workers']} workers, {row['brokers']} brokers"
+        yield Row(f"{name}, us of CPU an event", _number(cpu_us(row)))
+        yield Row(f"{name}, the brokers' us of CPU an event", _number(1e6 * row["brokers_cpu_s"] / row["events"]))
+        yield Row(f"{name}, transactions/s", _number(row["transactions_per_s"]))
+        yield Row(f"{name}, connections", _number(row["loaded_connections"]))
+
+
 def _number(figure: float) -> str:
     return f"{figure:,.0f}" if figure >= 1_000 else f"{figure:.1f}"
 
@@ -157,6 +183,7 @@ _TOLD: Final[dict[str, Callable[[Any], Iterator[Row]]]] = {
     "preview": _preview,
     "connector": _connector,
     "console": _console,
+    "scale": _scale,
 }
 """By the name of their results: what is told of them."""
 

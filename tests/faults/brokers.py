@@ -8,7 +8,7 @@ import os
 import signal
 import socket
 import subprocess
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Any
@@ -60,6 +60,11 @@ class Broker:
     @property
     def running(self) -> bool:
         return self._process is not None and self._process.poll() is None
+
+    @property
+    def pid(self) -> int:
+        assert self._process is not None
+        return self._process.pid
 
     def format(self, java: list[str], cluster: str) -> None:
         """Returns at once; `formatted` waits for it."""
@@ -118,12 +123,15 @@ class Broker:
 class Brokers:
     """The cluster. `bootstrap` is for clients that nothing stands between."""
 
-    def __init__(self, folder: Path, lanes: Mapping[str, Advertised]) -> None:
-        """`lanes`: listeners of their own, by name, whose clients are told to come to other ports."""
+    def __init__(
+        self, folder: Path, lanes: Mapping[str, Advertised], *, jvm: Sequence[str] = (), more: Mapping[str, object] | None = None
+    ) -> None:
+        """`lanes`: listeners of their own, by name, whose clients are told to come to other ports. `jvm` and `more`: what a JVM is told
+        and a broker's settings, where they must differ from those of the tests."""
         java = jars.java()
         assert java is not None, f"three nodes need a Java: {jars.WHAT_TO_INSTALL}"
-        self._java = [java, *JVM, SHORT_LIVED, TELLING, "-cp", f"{jars.fetch()}/*"]
-        self._lanes = lanes
+        self._java = [java, *JVM, SHORT_LIVED, TELLING, *jvm, "-cp", f"{jars.fetch()}/*"]
+        self._lanes, self._more = lanes, more or {}
         ports = iter(free_ports(len(NODES) * (2 + len(lanes))))
         self.all = {node: Broker(node, folder, next(ports)) for node in NODES}
         controllers = {node: next(ports) for node in NODES}
@@ -212,6 +220,7 @@ class Brokers:
             **TOGETHER,
             **SMALL,
             **PROMPT,
+            **self._more,
         }
         return "".join(f"{name}={value}\n" for name, value in settings.items())
 
@@ -230,10 +239,12 @@ def free_ports(count: int) -> list[int]:
 
 
 @contextmanager
-def three(folder: Path, lanes: Mapping[str, Advertised]) -> Iterator[Brokers]:
+def three(
+    folder: Path, lanes: Mapping[str, Advertised], *, jvm: Sequence[str] = (), more: Mapping[str, object] | None = None
+) -> Iterator[Brokers]:
     """Begun, and ended with the block."""
     folder.mkdir(parents=True, exist_ok=True)
-    found = Brokers(folder, lanes)
+    found = Brokers(folder, lanes, jvm=jvm, more=more)
     try:
         found.begin()
         yield found
