@@ -115,6 +115,16 @@ async def test_somebody_at_the_telephone_is_told_why_a_contract_stands_where_it_
     await expect(page.locator("main")).to_contain_text("payment")
 
 
+async def test_a_policy_is_looked_ahead_with_before_it_counts(street: Street, page: Page) -> None:
+    await page.goto(f"{street.town.chain.console.url}/policies")
+    await page.get_by_label("Creditor").fill(TENANT)
+    await page.get_by_label("Policy (YAML)").fill(stories.POLICY)
+    await page.get_by_label("Days ahead").select_option("60")
+    await page.get_by_role("button", name="Preview").click()
+    await expect(page.get_by_role("heading", name="What would be sent from")).to_be_visible()
+    await expect(page.locator("section.chart")).to_contain_text(f"{len(PEOPLE)} Contracts")
+
+
 # --- DreamRobot and atriga
 
 
